@@ -1,1 +1,5 @@
-export {};
+export * from './bytes.ts';
+export * from './native.ts';
+export * from './portable.ts';
+export * from './provider.ts';
+export * from './registry.ts';

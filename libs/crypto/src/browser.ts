@@ -1,0 +1,4 @@
+export * from './bytes.ts';
+export * from './portable.ts';
+export * from './provider.ts';
+export * from './registry.ts';

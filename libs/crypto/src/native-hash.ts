@@ -1,0 +1,129 @@
+import { createHash, createHmac, hash } from 'node:crypto';
+import { concat, erase } from './bytes.ts';
+import { type CryptoProvider, requireLength } from './provider.ts';
+
+/** Longer inputs go through the incremental interface; below, one-shot calls over a scratch buffer are faster. */
+const scratchBytes = 16_384;
+const blockBytes = 64;
+const digestBytes = 32;
+const hkdfMaxBytes = 255 * digestBytes;
+
+type NativeHash = Pick<
+  CryptoProvider,
+  'sha256' | 'sha256Parts' | 'hmacSha256' | 'prepareHmac' | 'hkdfSha256' | 'hkdfExpandSha256'
+>;
+
+/**
+ * A digest through a latin1 string: one-shot `hash` to a string and 32 stores take under half the time of its Buffer
+ * output (measured on Node 26: 0.42 against 0.97 microseconds for 150 bytes), and the result is a plain Uint8Array.
+ */
+function sha256Into(out: Uint8Array, at: number, data: Uint8Array): void {
+  const digest = hash('sha256', data, 'latin1');
+  for (let i = 0; i < digestBytes; i++) out[at + i] = digest.charCodeAt(i);
+}
+
+function sha256(data: Uint8Array): Uint8Array {
+  const out = new Uint8Array(digestBytes);
+  sha256Into(out, 0, data);
+  return out;
+}
+
+function totalLength(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
+}
+
+/**
+ * HMAC as two one-shot hashes over prepared pads: about half the time of `createHmac` on short frames (measured), which
+ * pays for a native object per call. The scratch buffer belongs to the provider; calls are synchronous, so one is enough,
+ * and a prepared key costs 128 bytes only.
+ */
+export function createNativeHash(): NativeHash {
+  const scratch = new Uint8Array(blockBytes + scratchBytes);
+  const outer = new Uint8Array(blockBytes + digestBytes);
+
+  const fill = (at: number, parts: readonly Uint8Array[]): number => {
+    let end = at;
+    for (const part of parts) {
+      scratch.set(part, end);
+      end += part.length;
+    }
+    return end;
+  };
+
+  const prepareHmac: CryptoProvider['prepareHmac'] = (key) => {
+    requireLength('HMAC key', key, digestBytes);
+    const inner = new Uint8Array(blockBytes).fill(0x36);
+    const outerPad = new Uint8Array(blockBytes).fill(0x5c);
+    for (let i = 0; i < digestBytes; i++) {
+      inner[i]! ^= key[i]!;
+      outerPad[i]! ^= key[i]!;
+    }
+    let erased = false;
+    const mac = (...parts: readonly Uint8Array[]): Uint8Array => {
+      if (erased) throw new Error('this HMAC key was erased');
+      if (totalLength(parts) <= scratchBytes) {
+        scratch.set(inner);
+        sha256Into(outer, blockBytes, scratch.subarray(0, fill(blockBytes, parts)));
+      } else {
+        const long = createHash('sha256').update(inner);
+        for (const part of parts) long.update(part);
+        outer.set(long.digest(), blockBytes);
+      }
+      outer.set(outerPad);
+      return sha256(outer);
+    };
+    const eraseKey = (): void => {
+      erased = true;
+      erase(inner);
+      erase(outerPad);
+      scratch.fill(0, 0, blockBytes);
+      erase(outer);
+    };
+    return Object.assign(mac, { erase: eraseKey });
+  };
+
+  const hmacSha256: CryptoProvider['hmacSha256'] = (key, data) => {
+    requireLength('HMAC key', key, digestBytes);
+    return anyKeyHmac(key, data);
+  };
+
+  const hkdfExpandSha256: CryptoProvider['hkdfExpandSha256'] = (prk, info, length) => {
+    requireLength('HKDF pseudorandom key', prk, digestBytes);
+    if (!Number.isInteger(length) || length < 0 || length > hkdfMaxBytes)
+      throw new RangeError(`HKDF gives 0 to ${hkdfMaxBytes} bytes`);
+    const out = new Uint8Array(length);
+    const mac = prepareHmac(prk);
+    let block: Uint8Array = new Uint8Array(0);
+    for (let at = 0, counter = 1; at < length; at += digestBytes, counter++) {
+      block = mac(block, info, Uint8Array.of(counter));
+      out.set(block.subarray(0, Math.min(digestBytes, length - at)), at);
+    }
+    mac.erase();
+    erase(block);
+    return out;
+  };
+
+  return {
+    sha256,
+    sha256Parts(...parts) {
+      if (totalLength(parts) <= scratchBytes) return sha256(scratch.subarray(blockBytes, fill(blockBytes, parts)));
+      return sha256(concat(...parts));
+    },
+    hmacSha256,
+    prepareHmac,
+    hkdfSha256(salt, ikm, info, length) {
+      // The salt is HMAC's key and may have any length here (RFC 5869 section 3.1).
+      const prk = anyKeyHmac(salt, ikm);
+      const out = hkdfExpandSha256(prk, info, length);
+      erase(prk);
+      return out;
+    },
+    hkdfExpandSha256,
+  };
+}
+
+function anyKeyHmac(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return Uint8Array.from(createHmac('sha256', key).update(data).digest());
+}
