@@ -1,1 +1,1 @@
-export {};
+export * from './bodies/mod.ts';

@@ -73,6 +73,9 @@ function streamFaults(profile: FirmwareProfile, stream: ProfileStream): string[]
       1,
       limits.maxFrameSamples,
     ),
+    ...(stream.streamClass === 2 && !alike(items)
+      ? [`${at}: items of a waveform stream share rate and block; make a stream for each rhythm`]
+      : []),
     ...rhythmFaults(stream, at),
   ];
 }
@@ -119,6 +122,12 @@ function textFault(at: string, text: string): string[] {
   return text.length >= 1 && text.length <= limits.maxTextLength
     ? []
     : [`${at}: must have 1 to ${limits.maxTextLength} characters`];
+}
+
+function alike(items: readonly ProfileItem[]): boolean {
+  return items.every(
+    (item) => item.rateMilliHz === items[0]!.rateMilliHz && item.blockSamples === items[0]!.blockSamples,
+  );
 }
 
 function ascending(numbers: readonly number[]): boolean {
