@@ -1,1 +1,13 @@
-export {};
+export { createNodeFileSystem } from './adapters/file-system-node.ts';
+export { type Cursor, openCursor } from './cursor.ts';
+export type { LogFailureCode } from './failures.ts';
+export type { FileSystem, OpenFile, OpenMode } from './file-system.ts';
+export { type Log, openLog } from './log.ts';
+export type { ReadBounds, ReadResult } from './read.ts';
+export { type LogReader, type LogReaderSettings, openLogReader, type WaitSettings } from './reader.ts';
+export type { RecoveryReport } from './recovery.ts';
+export type { Damage, DamageReason, LogRecord } from './scan.ts';
+export { createRecordSeal, type RecordSeal, type SegmentSeal } from './seal.ts';
+export type { Position } from './segment.ts';
+export type { LogSettings, Retention } from './settings.ts';
+export { type VerifyReport, verifyLog } from './verify.ts';
