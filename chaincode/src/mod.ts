@@ -1,1 +1,12 @@
-export {};
+export { logIdOf, signAct } from './act.ts';
+export { uintBytes } from './arguments.ts';
+export { type LedgerCall, ledgerCalls } from './calls.ts';
+export { encode as encodeFields, type Fields, fieldsOf } from './codec.ts';
+export * from './context.ts';
+export { type Consistency, encodeConsistency, parseConsistency } from './contracts/tree-heads.ts';
+export { callEffects, isLedgerFunction, isLedgerQuery, queryKey, runContract } from './dispatch.ts';
+export { encodeFact, type LedgerFact, parseFact } from './events.ts';
+export { CONTRACT_REFUSALS, type ContractCode, ContractRefusal } from './failures.ts';
+export * from './limits.ts';
+export { LEDGER_FUNCTIONS, LEDGER_QUERIES, type LedgerFunction, type LedgerQuery, stateKey } from './names.ts';
+export * from './records.ts';
