@@ -1,1 +1,2 @@
 export * from './bodies/mod.ts';
+export * from './recordings/mod.ts';

@@ -76,6 +76,12 @@ export interface FirmwareProfile {
   readonly streams: readonly ProfileStream[];
 }
 
+/**
+ * Sample of a waveform block that was not measured (the mark that WFDB format 16 uses too). Measured ones are kept to
+ * -32,767..32,767.
+ */
+export const missingSample = -32_768;
+
 /** Number of a sent integer in the item's unit. Rounded once, at the end, so 3805 with e = -2 gives 38.05. */
 export function toValue(scale: Scale, integer: number): number {
   const product = (integer + scale.offset) * scale.m;

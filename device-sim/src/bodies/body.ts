@@ -21,6 +21,7 @@ export interface BlockSample {
   readonly atMs: number;
   /** 0 (nothing usable) to 100. */
   readonly quality: number;
+  /** `missingSample` of the profiles stands for what was not measured. */
   readonly samples: Int16Array;
 }
 
@@ -50,6 +51,13 @@ export interface BodyDevice {
   readonly endMs?: number;
 }
 
+/** A labelled span of a recording. */
+export interface Mark {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly label: string;
+}
+
 /** Whatever the sensors of one person stand on: generated physiology or a recording. */
 export interface Body {
   readonly name: string;
@@ -61,6 +69,8 @@ export interface Body {
   readonly ageYears?: number;
   /** Channels of a recording that no profile carries, and other things the person who replays should know. */
   readonly notes?: readonly string[];
+  /** What a recording's own labels say about spans of it. */
+  readonly marks?: readonly Mark[];
 }
 
 export type ScenarioName = 'stable' | 'acute-desaturation' | 'sepsis' | 'af' | 'fall' | 'sensor-off';

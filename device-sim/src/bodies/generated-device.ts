@@ -90,7 +90,7 @@ export function createGeneratedDevice(
           n = 0;
           for (const item of stream.items) {
             const value = sensors.wave(item.code, tMs, noise.next(), quality);
-            samples[n + i] = clamp(toInteger(item.scale, value), -32_768, 32_767);
+            samples[n + i] = clamp(toInteger(item.scale, value), -32_767, 32_767);
             n += item.blockSamples;
           }
         }

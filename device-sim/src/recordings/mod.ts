@@ -1,0 +1,11 @@
+export { createNodeFiles } from './adapters/files-node.ts';
+export { chooseRecordings } from './choose.ts';
+export type { DiscoverOptions } from './discover.ts';
+export { discoverRecordings } from './discover.ts';
+export { RecordingRefused } from './failures.ts';
+export type { IcuRow } from './icu.ts';
+export { icuBody, icuRows } from './icu.ts';
+export { recordingLimits } from './limits.ts';
+export type { RecordingFiles } from './ports.ts';
+export type { Recording, RecordingKind, RecordingSource } from './recording.ts';
+export { loadBodies } from './recording.ts';

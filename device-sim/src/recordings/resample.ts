@@ -1,0 +1,87 @@
+import { recordingLimits } from './limits.ts';
+
+/** Zero crossings of the sinc on each side: stop band below -80 dB with the window's beta. */
+const crossings = 24;
+const kaiserBeta = 8;
+/** Pass band as a share of the lower Nyquist rate. */
+const passShare = 0.9;
+
+/**
+ * Rational resampler: output sample n stands at time n / toHz. A polyphase windowed-sinc filter (Kaiser) with its cut
+ * below both Nyquist rates; every phase passes a constant unchanged. `input` gives NaN for what was not measured: an
+ * output whose nearest input is NaN is NaN, others weigh the measured neighbours alone.
+ */
+export function createResampler(
+  input: { readonly length: number; at(index: number): number },
+  fromHz: number,
+  toHz: number,
+): { readonly length: number; at(index: number): number } {
+  if (fromHz === toHz) return input;
+  const [up, down] = ratio(toHz, fromHz);
+  const cut = passShare * Math.min(1, up / down);
+  const reach = Math.ceil(crossings / Math.min(1, up / down));
+  const phases = new Map<number, Float64Array>();
+  const length = Math.floor(((input.length - 1) * up) / down) + 1;
+
+  const phaseTaps = (phase: number): Float64Array => {
+    const known = phases.get(phase);
+    if (known !== undefined) return known;
+    const taps = Float64Array.from({ length: 2 * reach + 1 }, (_, k) => {
+      const x = k - reach - phase / up;
+      return Math.abs(x) > reach ? 0 : sinc(cut * x) * kaiser(x / reach);
+    });
+    const sum = taps.reduce((a, b) => a + b, 0);
+    for (let k = 0; k < taps.length; k++) taps[k]! /= sum;
+    phases.set(phase, taps);
+    return taps;
+  };
+
+  return {
+    length: Math.max(0, length),
+    at(index) {
+      const place = index * down;
+      const centre = Math.floor(place / up);
+      const phase = place % up;
+      const nearest = phase * 2 >= up && centre + 1 < input.length ? centre + 1 : centre;
+      if (Number.isNaN(input.at(nearest))) return Number.NaN;
+      const taps = phaseTaps(phase);
+      let sum = 0;
+      let weight = 0;
+      const first = Math.max(0, centre - reach);
+      const last = Math.min(input.length - 1, centre + reach);
+      for (let i = first; i <= last; i++) {
+        const value = input.at(i);
+        if (Number.isNaN(value)) continue;
+        const tap = taps[i - centre + reach]!;
+        sum += tap * value;
+        weight += tap;
+      }
+      return sum / weight;
+    },
+  };
+}
+
+/** to / from as a reduced fraction; rates are taken to the nearest 0.001 Hz. */
+function ratio(toHz: number, fromHz: number): readonly [number, number] {
+  const to = Math.round(toHz * 1000);
+  const from = Math.round(fromHz * 1000);
+  const divisor = gcd(to, from);
+  if (!(to > 0 && from > 0) || to / divisor > recordingLimits.maxPhases)
+    throw new RangeError(`cannot resample ${fromHz} Hz to ${toHz} Hz`);
+  return [to / divisor, from / divisor];
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+const kaiser = (x: number): number => bessel0(kaiserBeta * Math.sqrt(Math.max(0, 1 - x * x))) / bessel0(kaiserBeta);
+
+/** Modified Bessel function of order 0 by its power series. */
+function bessel0(x: number): number {
+  let sum = 1;
+  let term = 1;
+  for (let k = 1; term > 1e-12 * sum; k++) {
+    term *= (x / (2 * k)) ** 2;
+    sum += term;
+  }
+  return sum;
+}
