@@ -1,1 +1,10 @@
-export {};
+export { apply } from './apply.ts';
+export { decide, step } from './decide.ts';
+export { roundHalfUp } from './decimal.ts';
+export type { News2LineError } from './evaluate-news2.ts';
+export { evaluateNews2Line } from './evaluate-news2.ts';
+export type { TwinCommand, TwinEvent } from './events.ts';
+export * from './limits.ts';
+export * from './news2.ts';
+export type { Alert, DeviceState, Held, Slot, StreamState, Twin, TwinSubject } from './state.ts';
+export { newTwin } from './state.ts';

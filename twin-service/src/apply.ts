@@ -1,0 +1,304 @@
+import type { TwinEvent } from './events.ts';
+import { limits, silence } from './limits.ts';
+import { isSeen, nothingSeen, withSeen } from './seen.ts';
+import type { Alert, DeviceState, Held, Slot, StreamState, Twin } from './state.ts';
+import { newDevice } from './state.ts';
+import { emptyTrend, withSample } from './trend.ts';
+import { slotKey } from './vitals.ts';
+
+type Event<K extends TwinEvent['kind']> = Extract<TwinEvent, { kind: K }>;
+
+/** The twin after an event. Pure: the same events in the same order give the identical twin. */
+export function apply(twin: Twin, event: TwinEvent): Twin {
+  switch (event.kind) {
+    case 'measured':
+      return measured(twin, event);
+    case 'heard':
+      return withDevice(twin, event.device, event.wallMs, (device) => ({
+        ...device,
+        heardWallMs: event.wallMs,
+        heardMs: Math.max(device.heardMs, event.atMs),
+        streams: heardStreams(device.streams, [event.code], false, event.wallMs),
+      }));
+    case 'epoch':
+      return opened(twin, event);
+    case 'heartbeat':
+      return heartbeat(twin, event);
+    case 'graded':
+      return graded(twin, event);
+    case 'gap':
+      return withDevice(twin, event.device, 0, (device) => ({
+        ...device,
+        gaps: {
+          frames: device.gaps.frames + event.count,
+          proved: device.gaps.proved + (event.proved ? event.count : 0),
+        },
+      }));
+    case 'refused':
+      return withDevice(twin, event.device, event.wallMs, (device) => ({
+        ...device,
+        refusal: { name: event.refusal, wallMs: event.wallMs },
+      }));
+    case 'link':
+      return withDevice(twin, event.device, 0, (device) => ({ ...device, link: event.state }));
+    case 'condition':
+      return { ...twin, since: withTime(twin.since, event.rule, event.sinceMs) };
+    case 'over':
+      return { ...twin, overSince: withTime(twin.overSince, event.rule, event.sinceMs) };
+    case 'raised':
+      return {
+        ...twin,
+        since: withTime(twin.since, event.alert.rule, null),
+        overSince: withTime(twin.overSince, event.alert.rule, null),
+        open: [...twin.open, event.alert],
+        alertCount: twin.alertCount + 1,
+      };
+    case 'acknowledged':
+      return { ...twin, open: twin.open.map((alert) => (alert.id === event.alert ? answered(alert, event) : alert)) };
+    case 'cleared':
+      return cleared(twin, event);
+    case 'system-off':
+      return restarted(twin, event);
+    case 'subject':
+      return { ...twin, scale: event.scale, ageYears: event.ageYears };
+  }
+}
+
+function withTime(times: Readonly<Record<string, number>>, rule: string, ms: number | null) {
+  if (ms !== null) return { ...times, [rule]: ms };
+  if (times[rule] === undefined) return times;
+  const { [rule]: _ended, ...rest } = times;
+  return rest;
+}
+
+function withDevice(twin: Twin, id: string, wallMs: number, change: (device: DeviceState) => DeviceState): Twin {
+  const known = twin.devices[id];
+  if (known === undefined && Object.keys(twin.devices).length >= limits.devices) return twin;
+  return { ...twin, devices: { ...twin.devices, [id]: change(known ?? newDevice(id, wallMs)) } };
+}
+
+/** Whether an epoch's frame already had its effect. */
+export function wasSeen(device: DeviceState | undefined, eh: string, seq: number): boolean {
+  const epoch = device?.seen.find((entry) => entry.eh === eh);
+  return epoch !== undefined && isSeen(epoch.seen, seq);
+}
+
+function withFrameSeen(device: DeviceState, eh: string, seq: number): DeviceState['seen'] {
+  const known = device.seen.find((entry) => entry.eh === eh);
+  const seen = withSeen(known?.seen ?? nothingSeen, seq);
+  if (known !== undefined) return device.seen.map((entry) => (entry === known ? { eh, seen } : entry));
+  return [...device.seen.slice(-(limits.epochsPerDevice - 1)), { eh, seen }];
+}
+
+function heardStreams(
+  streams: readonly StreamState[],
+  heardCodes: readonly number[],
+  charted: boolean,
+  wallMs: number,
+): readonly StreamState[] {
+  return streams.map((stream) =>
+    stream.charted === charted && heardCodes.some((code) => stream.codes.includes(code))
+      ? { ...stream, heardWallMs: wallMs }
+      : stream,
+  );
+}
+
+function measured(twin: Twin, event: Event<'measured'>): Twin {
+  const { history, wallMs } = event;
+  let next = withDevice(twin, event.device, wallMs, (device) => {
+    const seen = withFrameSeen(device, event.eh, event.seq);
+    if (history) return { ...device, seen };
+    const charted = event.held[0]?.charted ?? false;
+    const provisional = event.held.some((held) => held.grade === 'provisional');
+    return {
+      ...device,
+      seen,
+      heardWallMs: wallMs,
+      heardMs: Math.max(device.heardMs, event.nowMs),
+      newestSeq: event.eh === device.eh ? Math.max(device.newestSeq, event.seq) : device.newestSeq,
+      unsealedSinceWallMs: device.unsealedSinceWallMs ?? (provisional ? wallMs : null),
+      ...delays(device, event.delayMs),
+      streams: heardStreams(
+        device.streams,
+        event.held.map((held) => held.code),
+        charted,
+        wallMs,
+      ),
+    };
+  });
+  const trends = { ...next.trends };
+  for (const held of event.held) {
+    if (held.doubt !== null) continue;
+    if (trends[held.code] === undefined && Object.keys(trends).length >= limits.trends) continue;
+    trends[held.code] = withSample(trends[held.code] ?? emptyTrend, held.atMs, held.value);
+  }
+  next = { ...next, trends };
+  if (history) return next;
+  const slots = { ...next.slots };
+  for (const held of event.held) putHeld(slots, held);
+  return { ...next, slots, nowMs: Math.max(next.nowMs, event.nowMs) };
+}
+
+function delays(device: DeviceState, delayMs: number | null) {
+  if (delayMs === null) return {};
+  return { delayMs, leastDelayMs: Math.min(device.leastDelayMs ?? delayMs, delayMs) };
+}
+
+/** Artifact by its reason: shown and marked, but nothing is judged by it. Mere rarity of a value may raise an alert. */
+export function mayJudge(held: Held): boolean {
+  return held.doubt === null || held.doubt === 'implausible' || held.doubt === 'out-of-range';
+}
+
+function putHeld(slots: Record<string, Slot>, held: Held): void {
+  const key = slotKey(held.code, held.device, held.charted);
+  const slot = slots[key];
+  if (slot === undefined && Object.keys(slots).length >= limits.slots) return;
+  const isNewest = slot === undefined || held.effectiveMs >= slot.shown.effectiveMs;
+  const judged = mayJudge(held) && (slot?.scored == null || held.effectiveMs >= slot.scored.effectiveMs);
+  const waits = held.grade === 'provisional' && held.doubt === null;
+  const isSealed = held.grade !== 'provisional' && held.doubt === null;
+  slots[key] = {
+    shown: isNewest ? held : slot.shown,
+    scored: judged ? held : (slot?.scored ?? null),
+    sealed: isSealed ? newest(slot?.sealed ?? null, held) : (slot?.sealed ?? null),
+    pending: waits ? [...(slot?.pending ?? []).slice(-(limits.pendingPerSlot - 1)), held] : (slot?.pending ?? []),
+  };
+}
+
+function newest(a: Held | null, b: Held): Held {
+  return a === null || b.effectiveMs >= a.effectiveMs ? b : a;
+}
+
+function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
+  return withDevice(twin, care.device, wallMs, (device) => ({
+    ...device,
+    kind: care.deviceKind,
+    eh: care.eh,
+    boot: care.boot,
+    epoch: care.epoch,
+    heartbeatMs: care.heartbeatMs,
+    segmentMs: care.segmentMs,
+    heardWallMs: wallMs,
+    heardMs: Math.max(device.heardMs, care.atMs),
+    // A device that opens an epoch after a pause is back; what it says next tells whether it is worn.
+    state: device.state === 'shutdown' ? 'unknown' : device.state,
+    newestSeq: -1,
+    unsealedSinceWallMs: null,
+    leastDelayMs: null,
+    delayMs: 0,
+    streams: care.streams.slice(0, limits.streamsPerDevice).map((stream) => {
+      const before = device.streams.find((known) => known.stream === stream.stream);
+      return {
+        stream: stream.stream,
+        name: stream.name,
+        codes: stream.codes,
+        charted: stream.charted,
+        intervalMs: stream.expectedIntervalMs,
+        heardWallMs: wallMs,
+        contact: before?.contact ?? true,
+        fault: before?.fault ?? false,
+        paused: before?.paused ?? false,
+        badSinceWallMs: before?.badSinceWallMs ?? null,
+      };
+    }),
+  }));
+}
+
+function heartbeat(twin: Twin, { care, wallMs, nowMs, delayMs }: Event<'heartbeat'>): Twin {
+  const next = withDevice(twin, care.device, wallMs, (device) => ({
+    ...device,
+    seen: withFrameSeen(device, care.eh, care.seq),
+    heardWallMs: wallMs,
+    heardMs: Math.max(device.heardMs, nowMs),
+    newestSeq: care.eh === device.eh ? Math.max(device.newestSeq, care.seq) : device.newestSeq,
+    state: care.state,
+    stateSinceWallMs: care.state === device.state ? device.stateSinceWallMs : wallMs,
+    battery: care.battery,
+    link: device.link === 'no-session' || device.link === 'not-forwarded' ? 'unknown' : device.link,
+    ...delays(device, delayMs),
+    streams: device.streams.map((stream) => {
+      const told = care.streams.find((entry) => entry.stream === stream.stream);
+      if (told === undefined) return stream;
+      const { contact, fault, paused } = told;
+      const bad = fault || !contact;
+      return { ...stream, contact, fault, paused, badSinceWallMs: bad ? (stream.badSinceWallMs ?? wallMs) : null };
+    }),
+  }));
+  return { ...next, nowMs: Math.max(next.nowMs, nowMs) };
+}
+
+const rank = { provisional: 0, sealed: 1, anchored: 2 } as const;
+
+function graded(twin: Twin, event: Event<'graded'>): Twin {
+  const { device: id, eh, first, count, grade, wallMs } = event;
+  const covers = (held: Held) => held.device === id && held.eh === eh && held.seq >= first && held.seq < first + count;
+  const raised = (held: Held): Held => (covers(held) && rank[held.grade] < rank[grade] ? { ...held, grade } : held);
+  const slots: Record<string, Slot> = {};
+  for (const key in twin.slots) {
+    const slot = twin.slots[key]!;
+    if (slot.shown.device !== id) {
+      slots[key] = slot;
+      continue;
+    }
+    let sealed = slot.sealed === null ? null : raised(slot.sealed);
+    for (const held of slot.pending) if (grade !== 'provisional' && covers(held)) sealed = newest(sealed, raised(held));
+    slots[key] = {
+      shown: raised(slot.shown),
+      scored: slot.scored === null ? null : raised(slot.scored),
+      sealed,
+      pending: grade === 'provisional' ? slot.pending : slot.pending.filter((held) => !covers(held)),
+    };
+  }
+  const known = twin.devices[id];
+  if (known === undefined || known.eh !== eh || grade !== 'sealed') return { ...twin, slots };
+  const device = { ...known, unsealedSinceWallMs: known.newestSeq >= first + count ? wallMs : null };
+  return { ...twin, slots, devices: { ...twin.devices, [id]: device } };
+}
+
+function answered(alert: Alert, event: Event<'acknowledged'>): Alert {
+  const { by, role, atMs, comment } = event;
+  return { ...alert, state: 'acknowledged', acknowledged: { by, role, atMs, comment } };
+}
+
+function cleared(twin: Twin, event: Event<'cleared'>): Twin {
+  const alert = twin.open.find((open) => open.id === event.alert);
+  if (alert === undefined) return twin;
+  const done: Alert = { ...alert, state: 'cleared', clearedAtMs: event.atMs };
+  return {
+    ...twin,
+    overSince: withTime(twin.overSince, alert.rule, null),
+    open: twin.open.filter((open) => open !== alert),
+    cleared: [...twin.cleared.slice(-(limits.clearedAlerts - 1)), done],
+  };
+}
+
+/** Nobody listened meanwhile: every timer begins again, open alerts stay. */
+function restarted(twin: Twin, event: Event<'system-off'>): Twin {
+  const { fromMs, toMs, wallMs } = event;
+  const devices: Record<string, DeviceState> = {};
+  for (const id in twin.devices) {
+    const device = twin.devices[id]!;
+    devices[id] = {
+      ...device,
+      heardWallMs: wallMs,
+      unsealedSinceWallMs: device.unsealedSinceWallMs === null ? null : wallMs,
+      leastDelayMs: null,
+      delayMs: 0,
+      streams: device.streams.map((stream) => ({ ...stream, heardWallMs: wallMs })),
+    };
+  }
+  return {
+    ...twin,
+    devices,
+    since: {},
+    overSince: {},
+    systemOff: [...twin.systemOff.slice(-(limits.systemOff - 1)), { fromMs, toMs }],
+  };
+}
+
+/** Whether a wave block is worth an event: its stream was not noted lately. */
+export function isNoteDue(device: DeviceState | undefined, code: number, wallMs: number): boolean {
+  if (device === undefined) return false;
+  const stream = device.streams.find((known) => !known.charted && known.codes.includes(code));
+  return stream !== undefined && wallMs - stream.heardWallMs >= silence.noteMs;
+}

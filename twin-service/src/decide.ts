@@ -1,0 +1,204 @@
+import type { CareEvent } from '@pulseseal/protocol';
+import { isNoteDue, mayJudge, wasSeen } from './apply.ts';
+import type { TwinCommand, TwinEvent } from './events.ts';
+import { limits } from './limits.ts';
+import { clearing, raising } from './rules/physiology.ts';
+import { silenceConditions } from './rules/silence.ts';
+import type { Held, Twin } from './state.ts';
+import { takesPart } from './vitals.ts';
+import type { Work } from './work.ts';
+import { emit, raise } from './work.ts';
+
+/** How long a reading may be on its way: rule time runs this far behind the clock where no reading states a later time. */
+export const wayMs = 15_000;
+
+/** What a command means for a twin, as events. Pure: time comes with the command. */
+export function decide(twin: Twin, command: TwinCommand): TwinEvent[] {
+  return step(twin, command).events;
+}
+
+/** `decide` together with the twin after its events. */
+export function step(twin: Twin, command: TwinCommand): { readonly twin: Twin; readonly events: TwinEvent[] } {
+  const work: Work = { twin, events: [] };
+  switch (command.kind) {
+    case 'observe':
+      observe(work, command);
+      break;
+    case 'tick':
+      tick(work, command);
+      break;
+    case 'acknowledge':
+      acknowledge(work, command);
+      break;
+    case 'system-off':
+    case 'subject':
+      emit(work, command);
+      break;
+  }
+  return work;
+}
+
+type Observe = Extract<TwinCommand, { kind: 'observe' }>;
+
+function observe(work: Work, command: Observe): void {
+  const { event, wallMs, nowMs } = command;
+  switch (event.kind) {
+    case 'readings':
+      readings(work, event, command);
+      return;
+    case 'wave': {
+      const { device, code, atMs, history } = event.block;
+      if (!history && isNoteDue(work.twin.devices[device], code, wallMs)) {
+        emit(work, { kind: 'heard', device, code, wallMs, atMs });
+      }
+      return;
+    }
+    case 'epoch': {
+      const known = work.twin.devices[event.device];
+      const isNewer =
+        known === undefined || event.boot > known.boot || (event.boot === known.boot && event.epoch > known.epoch);
+      if (!event.history && isNewer) emit(work, { kind: 'epoch', care: event, wallMs });
+      return;
+    }
+    case 'heartbeat': {
+      if (event.history || wasSeen(work.twin.devices[event.device], event.eh, event.seq)) return;
+      const delayMs = (nowMs - event.atMs) / (command.speed || 1);
+      emit(work, {
+        kind: 'heartbeat',
+        care: event,
+        wallMs,
+        nowMs: believed(event.atMs, nowMs, command.speed),
+        delayMs,
+      });
+      return;
+    }
+    case 'graded':
+      clearing(work, {
+        kind: 'graded',
+        device: event.device,
+        eh: event.eh,
+        first: event.first,
+        count: event.count,
+        grade: event.grade,
+        wallMs,
+      });
+      return;
+    case 'gap':
+      emit(work, { kind: 'gap', device: event.device, count: event.count, proved: event.proved });
+      return;
+    case 'refused':
+      emit(work, { kind: 'refused', device: event.device, refusal: event.refusal, wallMs });
+      return;
+    case 'link':
+      if (work.twin.devices[event.device]?.link !== event.state) {
+        emit(work, { kind: 'link', device: event.device, state: event.state });
+      }
+      return;
+    case 'edge-alive':
+      return;
+  }
+}
+
+/** Event time that rules may use: a clock that runs ahead would age everything else. */
+function believed(atMs: number, nowMs: number, speed: number): number {
+  return atMs > nowMs + limits.skewMs * Math.max(speed, 1) ? nowMs : atMs;
+}
+
+function readings(work: Work, event: Extract<CareEvent, { kind: 'readings' }>, command: Observe): void {
+  const { nowMs, wallMs, speed } = command;
+  const device = work.twin.devices[event.device];
+  if (wasSeen(device, event.eh, event.seq)) return;
+  const history = event.readings.some((reading) => reading.history);
+  const held: Held[] = [];
+  let newestMs = 0;
+  let delayMs: number | null = null;
+  for (const reading of event.readings.slice(0, limits.readingsPerFrame)) {
+    const effectiveMs = reading.clockUntrusted && !history ? nowMs : believed(reading.atMs, nowMs, speed);
+    newestMs = Math.max(newestMs, effectiveMs);
+    if (!reading.charted && !reading.clockUntrusted && !history) delayMs = (nowMs - reading.atMs) / (speed || 1);
+    if (reading.screening.verdict === 'invalid') continue;
+    const stream = device?.streams.find(
+      (known) => known.charted === reading.charted && known.codes.includes(reading.code),
+    );
+    // At many times real speed a frame is a long time in transit by the data's clock: a fifth of two wall seconds.
+    const intervalMs = reading.charted ? null : Math.max(stream?.intervalMs ?? 60_000, 400 * speed);
+    held.push({
+      id: reading.id,
+      device: event.device,
+      eh: event.eh,
+      seq: event.seq,
+      code: reading.code,
+      text: reading.text,
+      value: reading.value,
+      unit: reading.unit,
+      atMs: reading.atMs,
+      effectiveMs,
+      grade: reading.grade,
+      charted: reading.charted,
+      doubt: reading.screening.verdict === 'doubtful' ? reading.screening.reason : null,
+      intervalMs,
+    });
+  }
+  const isProof = !history && held.some((one) => one.grade !== 'provisional' && takesPart(one.code));
+  const measured: TwinEvent = {
+    kind: 'measured',
+    device: event.device,
+    eh: event.eh,
+    seq: event.seq,
+    history,
+    nowMs: newestMs,
+    wallMs,
+    delayMs,
+    held,
+  };
+  if (isProof) clearing(work, measured);
+  else emit(work, measured);
+  if (!history && held.some((one) => takesPart(one.code) && mayJudge(one))) raising(work, work.twin.nowMs, newestMs);
+}
+
+function tick(work: Work, command: Extract<TwinCommand, { kind: 'tick' }>): void {
+  const ruleNowMs = Math.max(work.twin.nowMs, command.nowMs - wayMs * command.speed);
+  if (Object.keys(work.twin.slots).length > 0) {
+    raising(work, ruleNowMs, ruleNowMs);
+    clearing(work, null, ruleNowMs);
+  }
+  technical(work, command);
+}
+
+const alertKey = (rule: string, device: string | null) => `${rule} ${device ?? ''}`;
+
+function technical(work: Work, command: Extract<TwinCommand, { kind: 'tick' }>): void {
+  const holding = new Map(silenceConditions(work.twin, command).map((c) => [alertKey(c.rule, c.device), c]));
+  for (const alert of work.twin.open) {
+    if (alert.priority !== 'technical') continue;
+    if (!holding.delete(alertKey(alert.rule, alert.device))) {
+      emit(work, { kind: 'cleared', alert: alert.id, atMs: command.nowMs });
+    }
+  }
+  for (const { rule, device, cause, reason, plainReason } of holding.values()) {
+    raise(work, {
+      rule,
+      priority: 'technical',
+      device,
+      cause,
+      reason,
+      plainReason,
+      raisedAtMs: command.nowMs,
+      contributors: [],
+      readingId: null,
+    });
+  }
+}
+
+function acknowledge(work: Work, command: Extract<TwinCommand, { kind: 'acknowledge' }>): void {
+  const alert = work.twin.open.find((open) => open.id === command.alert);
+  if (alert === undefined || alert.state !== 'active') return;
+  emit(work, {
+    kind: 'acknowledged',
+    alert: alert.id,
+    by: command.by.slice(0, limits.personChars),
+    role: command.role,
+    atMs: command.nowMs,
+    comment: command.comment.slice(0, limits.commentChars),
+  });
+}

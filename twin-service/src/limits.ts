@@ -1,0 +1,64 @@
+/** Every bound of the twin service in one place, with its reason. */
+export const limits = {
+  /** Slots (code, device, kind) of one patient: four devices with ten values each, twice over. */
+  slots: 80,
+  devices: 16,
+  streamsPerDevice: 32,
+  /** Epochs of a device whose seen sequence numbers are kept: the present one, two overlapping, one recovered. */
+  epochsPerDevice: 4,
+  /** Chunks of 1,024 sequence numbers an epoch: 2^18 frames, an hour at 72 frames/s. */
+  seenChunks: 256,
+  /** Provisional values of a slot waiting for their close: 300 frames of the longest segment, three segments late. */
+  pendingPerSlot: 1024,
+  /** 24 h of minutes. */
+  trendMinutes: 1440,
+  trends: 32,
+  /** Samples of one minute that its median sees: 1 Hz twice over. */
+  samplesPerMinute: 120,
+  openAlerts: 64,
+  /** Cleared alerts that stay visible; older ones are in the journal. */
+  clearedAlerts: 50,
+  systemOff: 8,
+  commentChars: 500,
+  personChars: 80,
+  patients: 5000,
+  /** Readings in one frame: an item index is one byte and no profile comes near. */
+  readingsPerFrame: 64,
+  /** A device clock may run this far ahead before its event times are no longer believed (SPEC: skew bound 5 s). */
+  skewMs: 5000,
+} as const;
+
+/** How long values hold. */
+export const validity = {
+  /** Charted by a person or cuff: greyed after 4 h, expired after 6 h (NEWS2 minimum interval at low risk is 4-6 h). */
+  chartedGreyMs: 4 * 3_600_000,
+  chartedMs: 6 * 3_600_000,
+  /** Streamed: greyed after 2, expired after 5 expected intervals, never sooner than a late radio packet comes. */
+  greyIntervals: 2,
+  intervals: 5,
+  minGreyMs: 5000,
+  minMs: 15_000,
+  /** A streamed code whose interval nobody stated. */
+  unknownIntervalMs: 60_000,
+} as const;
+
+/** Silence limits, wall time (protocol, suppression detection). */
+export const silence = {
+  periodMs: 1000,
+  /** Heartbeats that may be missed. */
+  heartbeats: 3,
+  minMs: 15_000,
+  gatewayMs: 15_000,
+  processorLagMs: 15_000,
+  offBodyMs: 5000,
+  streamIntervals: 3,
+  /** A close may come this long after its segment's end. */
+  unsealedGraceMs: 30_000,
+  /** Growth of the way's delay over its running minimum, and where it counts as over. */
+  delayMs: 10_000,
+  delayOverMs: 5000,
+  /** A refusal alarm clears this long after the last refusal. */
+  refusedHoldMs: 300_000,
+  /** A stream's frames are noted at most this often: the twin's journal need not hold every wave block. */
+  noteMs: 4000,
+} as const;

@@ -1,0 +1,136 @@
+import type { SilenceCause } from '@pulseseal/protocol';
+import { silence } from '../limits.ts';
+import type { DeviceState, StreamState, Twin } from '../state.ts';
+import type { TechnicalCause } from '../words.ts';
+import { technicalWords } from '../words.ts';
+
+/** One technical condition that holds now. */
+export interface TechnicalCondition {
+  readonly rule: string;
+  /** Null: the patient as a whole. */
+  readonly device: string | null;
+  readonly cause: SilenceCause | null;
+  readonly reason: string;
+  readonly plainReason: string;
+}
+
+export interface SilenceInput {
+  readonly wallMs: number;
+  readonly speed: number;
+  readonly edge: { readonly heardWallMs: number; readonly processorLagMs: number } | null;
+}
+
+/**
+ * What is silent and why (protocol, suppression detection), from facts and the wall clock alone: nothing here waits for
+ * data. Names the cause nearest to the root: gateway, processor, consent, device; then parts of a device that is heard.
+ */
+export function silenceConditions(twin: Twin, input: SilenceInput): TechnicalCondition[] {
+  const out: TechnicalCondition[] = [];
+  const watched = Object.values(twin.devices).filter((device) => device.eh !== null);
+  if (watched.length === 0) return out;
+  const { wallMs, edge } = input;
+  const gatewayForMs = edge === null ? 0 : wallMs - edge.heardWallMs;
+  const way = wayCondition(gatewayForMs, edge?.processorLagMs ?? 0);
+  if (way !== undefined) out.push(way);
+  for (const device of watched) {
+    const quietForMs = wallMs - device.heardWallMs;
+    const isQuiet = quietForMs >= quietLimitMs(device);
+    if (isQuiet && way === undefined) out.push(quiet(device, quietForMs));
+    // The last word of a device that fell silent stands: a strap taken off and then out of range is still off.
+    out.push(...bodyConditions(device, wallMs));
+    if (!isQuiet) out.push(...heardConditions(twin, device, input));
+    const refusal = device.refusal;
+    if (refusal !== null && wallMs - refusal.wallMs < silence.refusedHoldMs) {
+      out.push(condition('refused', device, 0, [refusal.name]));
+    }
+  }
+  return out;
+}
+
+function quietLimitMs(device: DeviceState): number {
+  return Math.max(silence.minMs, silence.heartbeats * device.heartbeatMs);
+}
+
+function condition(
+  cause: TechnicalCause,
+  device: DeviceState | null,
+  forMs: number,
+  names: readonly string[] = [],
+): TechnicalCondition {
+  const words = technicalWords(cause, {
+    kind: device?.kind ?? 'unknown',
+    forMs,
+    names,
+    noSession: device?.link === 'no-session',
+  });
+  const bare = cause === 'unsealed' || cause === 'delayed' || cause === 'refused';
+  return {
+    rule: bare ? cause : `silence-${cause}`,
+    device: device?.device ?? null,
+    cause: cause === 'refused' ? null : cause,
+    reason: words.reason,
+    plainReason: words.plain,
+  };
+}
+
+function wayCondition(gatewayForMs: number, lagMs: number): TechnicalCondition | undefined {
+  if (gatewayForMs >= silence.gatewayMs) return condition('gateway-unreachable', null, gatewayForMs);
+  if (lagMs > silence.processorLagMs) return condition('processor-behind', null, lagMs);
+  return undefined;
+}
+
+function quiet(device: DeviceState, forMs: number): TechnicalCondition {
+  if (device.link === 'not-forwarded') return condition('consent-ended', device, forMs);
+  if (device.state === 'shutdown') return condition('planned-pause', device, forMs);
+  if (device.state === 'charging') return condition('charging', device, forMs);
+  return condition('device-gone', device, forMs);
+}
+
+function bodyConditions(device: DeviceState, wallMs: number): TechnicalCondition[] {
+  if (device.state === 'shutdown' || device.state === 'charging') return [];
+  if (device.state === 'off-body') {
+    const forMs = wallMs - device.stateSinceWallMs;
+    return forMs >= silence.offBodyMs ? [condition('off-body', device, forMs)] : [];
+  }
+  const bad = device.streams.filter(
+    (stream) => stream.badSinceWallMs !== null && wallMs - stream.badSinceWallMs >= silence.offBodyMs && !stream.paused,
+  );
+  const names = (list: readonly StreamState[]) => list.map((stream) => stream.name);
+  const faulty = bad.filter((stream) => stream.fault);
+  const loose = bad.filter((stream) => !stream.fault);
+  const out: TechnicalCondition[] = [];
+  if (faulty.length > 0) out.push(condition('sensor-fault', device, 0, names(faulty)));
+  if (loose.length > 0) out.push(condition('off-body', device, 0, names(loose)));
+  return out;
+}
+
+function heardConditions(twin: Twin, device: DeviceState, { wallMs, speed }: SilenceInput): TechnicalCondition[] {
+  const out: TechnicalCondition[] = [];
+  if (device.state === 'worn' || device.state === 'unknown') {
+    const missing = device.streams.filter((stream) => isMissing(stream, wallMs, speed));
+    if (missing.length > 0) {
+      const forMs = wallMs - Math.min(...missing.map((stream) => stream.heardWallMs));
+      out.push(
+        condition(
+          'stream-missing',
+          device,
+          forMs,
+          missing.map((stream) => stream.name),
+        ),
+      );
+    }
+  }
+  const waitsMs = device.unsealedSinceWallMs === null ? 0 : wallMs - device.unsealedSinceWallMs;
+  if (waitsMs > device.segmentMs + silence.unsealedGraceMs) out.push(condition('unsealed', device, waitsMs));
+  const growthMs = device.leastDelayMs === null ? 0 : device.delayMs - device.leastDelayMs;
+  const isOpen = twin.open.some((alert) => alert.rule === 'delayed' && alert.device === device.device);
+  if (growthMs > (isOpen ? silence.delayOverMs : silence.delayMs)) out.push(condition('delayed', device, growthMs));
+  return out;
+}
+
+/** Charted and on-change streams are never due; a stream that is off the body or at fault has an alarm of its own. */
+function isMissing(stream: StreamState, wallMs: number, speed: number): boolean {
+  if (stream.intervalMs === null || stream.charted || stream.paused || stream.badSinceWallMs !== null) return false;
+  const wallIntervalMs = stream.intervalMs / Math.max(speed, 1);
+  return wallMs - stream.heardWallMs >= Math.max(silence.minMs, silence.streamIntervals * wallIntervalMs);
+}

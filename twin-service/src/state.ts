@@ -1,0 +1,191 @@
+import type {
+  AlertPriority,
+  AlertState,
+  Grade,
+  ReadingId,
+  Role,
+  ScreeningReason,
+  SilenceCause,
+} from '@pulseseal/protocol';
+import type { News2Parameter, News2Scale } from './news2.ts';
+import type { Seen } from './seen.ts';
+import type { Trend } from './trend.ts';
+
+/** One measured value that the twin holds. */
+export interface Held {
+  readonly id: ReadingId;
+  readonly device: string;
+  readonly eh: string;
+  readonly seq: number;
+  readonly code: number;
+  readonly text: string;
+  readonly value: number;
+  readonly unit: string;
+  /** Event time as the device states it. */
+  readonly atMs: number;
+  /** Event time that rules and ages use: `atMs`, or the time it came where the device's clock is not believed. */
+  readonly effectiveMs: number;
+  readonly grade: Grade;
+  readonly charted: boolean;
+  readonly doubt: ScreeningReason | null;
+  /** Expected time to the next one; null for charted values. */
+  readonly intervalMs: number | null;
+}
+
+/** Newest values of one (code, device, charted or streamed). */
+export interface Slot {
+  /** Newest that a person sees: accepted or doubtful. */
+  readonly shown: Held;
+  /** Newest that rules and the score use; null while only doubtful ones came. */
+  readonly scored: Held | null;
+  /** Newest accepted one with a sealed or anchored grade: the only kind that may clear an alert. */
+  readonly sealed: Held | null;
+  /** Accepted ones whose close has not come, oldest first. */
+  readonly pending: readonly Held[];
+}
+
+export interface StreamState {
+  readonly stream: number;
+  readonly name: string;
+  readonly codes: readonly number[];
+  readonly charted: boolean;
+  readonly intervalMs: number | null;
+  /** Wall time of its last live frame, to within `silence.noteMs`. */
+  readonly heardWallMs: number;
+  readonly contact: boolean;
+  readonly fault: boolean;
+  readonly paused: boolean;
+  /** Wall time since which contact is lost or a fault is stated; null = all is well. */
+  readonly badSinceWallMs: number | null;
+}
+
+export interface DeviceState {
+  readonly device: string;
+  readonly kind: string;
+  /** The present epoch; null until one was accepted live. */
+  readonly eh: string | null;
+  readonly boot: number;
+  readonly epoch: number;
+  readonly heartbeatMs: number;
+  readonly segmentMs: number;
+  readonly state: 'worn' | 'off-body' | 'charging' | 'shutdown' | 'unknown';
+  readonly stateSinceWallMs: number;
+  readonly battery: number | null;
+  readonly heardWallMs: number;
+  readonly heardMs: number;
+  readonly link: 'session' | 'no-session' | 'not-forwarded' | 'unknown';
+  readonly streams: readonly StreamState[];
+  /** Wall time since which live readings wait for a close; null = all sealed. */
+  readonly unsealedSinceWallMs: number | null;
+  /** Highest sequence number of the present epoch seen live. */
+  readonly newestSeq: number;
+  /** Delay of the way in wall milliseconds: least in this epoch, and now. */
+  readonly leastDelayMs: number | null;
+  readonly delayMs: number;
+  readonly refusal: { readonly name: string; readonly wallMs: number } | null;
+  /** Missing frames, those proved by a close apart. */
+  readonly gaps: { readonly frames: number; readonly proved: number };
+  readonly seen: readonly { readonly eh: string; readonly seen: Seen }[];
+}
+
+export interface Alert {
+  readonly id: string;
+  readonly rule: string;
+  readonly priority: AlertPriority;
+  readonly state: AlertState;
+  /** Silence alerts are per device; null for the patient as a whole. */
+  readonly device: string | null;
+  readonly cause: SilenceCause | null;
+  readonly reason: string;
+  readonly plainReason: string;
+  /** Data time. */
+  readonly raisedAtMs: number;
+  /** Parameters that gave points when it was raised: all must be measured again before it may clear. */
+  readonly contributors: readonly News2Parameter[];
+  readonly acknowledged: {
+    readonly by: string;
+    readonly role: Role;
+    readonly atMs: number;
+    readonly comment: string;
+  } | null;
+  readonly clearedAtMs: number | null;
+  readonly readingId: ReadingId | null;
+}
+
+/** All that is known of one patient. Only `apply` makes a new one. */
+export interface Twin {
+  readonly patient: string;
+  readonly scale: News2Scale;
+  /** Under 16 no NEWS2 is computed; null = not stated, taken as adult. */
+  readonly ageYears: number | null;
+  /** Rule time: never steps back. */
+  readonly nowMs: number;
+  readonly slots: Readonly<Record<string, Slot>>;
+  readonly devices: Readonly<Record<string, DeviceState>>;
+  readonly trends: Readonly<Record<number, Trend>>;
+  /** Rule -> data time since which its condition holds. */
+  readonly since: Readonly<Record<string, number>>;
+  /** Rule of an open alert -> time since which sealed readings show that the condition is over. */
+  readonly overSince: Readonly<Record<string, number>>;
+  readonly open: readonly Alert[];
+  readonly cleared: readonly Alert[];
+  readonly alertCount: number;
+  readonly systemOff: readonly { readonly fromMs: number; readonly toMs: number }[];
+}
+
+export interface TwinSubject {
+  readonly patient: string;
+  readonly scale?: News2Scale;
+  readonly ageYears?: number | null;
+}
+
+export function newTwin(subject: TwinSubject): Twin {
+  return {
+    patient: subject.patient,
+    scale: subject.scale ?? 1,
+    ageYears: subject.ageYears ?? null,
+    nowMs: 0,
+    slots: {},
+    devices: {},
+    trends: {},
+    since: {},
+    overSince: {},
+    open: [],
+    cleared: [],
+    alertCount: 0,
+    systemOff: [],
+  };
+}
+
+/** NEWS2 is not for patients under 16 (Royal College of Physicians 2017): refused rather than scored wrongly. */
+export const news2MinAgeYears = 16;
+
+export function mayScore(twin: Twin): boolean {
+  return twin.ageYears === null || twin.ageYears >= news2MinAgeYears;
+}
+
+export function newDevice(device: string, wallMs: number): DeviceState {
+  return {
+    device,
+    kind: 'unknown',
+    eh: null,
+    boot: -1,
+    epoch: -1,
+    heartbeatMs: 5000,
+    segmentMs: 60_000,
+    state: 'unknown',
+    stateSinceWallMs: wallMs,
+    battery: null,
+    heardWallMs: wallMs,
+    heardMs: 0,
+    link: 'unknown',
+    streams: [],
+    unsealedSinceWallMs: null,
+    newestSeq: -1,
+    leastDelayMs: null,
+    delayMs: 0,
+    refusal: null,
+    gaps: { frames: 0, proved: 0 },
+    seen: [],
+  };
+}
