@@ -33,11 +33,11 @@ export const validity = {
   /** Charted by a person or cuff: greyed after 4 h, expired after 6 h (NEWS2 minimum interval at low risk is 4-6 h). */
   chartedGreyMs: 4 * 3_600_000,
   chartedMs: 6 * 3_600_000,
-  /** Streamed: greyed after 2, expired after 5 expected intervals, never sooner than a late radio packet comes. */
+  /** Streamed: greyed after 2, expired after 5 expected intervals, never sooner than a late packet comes at 1 Hz. */
   greyIntervals: 2,
   intervals: 5,
-  minGreyMs: 5000,
-  minMs: 15_000,
+  minGreyMs: 2000,
+  minMs: 5000,
   /** A streamed code whose interval nobody stated. */
   unknownIntervalMs: 60_000,
 } as const;
