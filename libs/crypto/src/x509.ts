@@ -39,6 +39,7 @@ const ipAddress = 7;
 
 /**
  * A self-signed version 3 certificate for a TLS 1.3 server (RFC 5280). Node can read such certificates but not make them.
+ * Signing is hedged, so each call gives another certificate: make one, keep it, and give clients that one to trust.
  * @throws RangeError naming the setting that is out of bounds.
  */
 export function selfSignedCertificate(settings: SelfSignedSettings): SelfSignedCertificate {
