@@ -1,0 +1,48 @@
+import { concat, utf8 } from '@pulseseal/crypto/browser';
+import { Writer } from './cbor.ts';
+
+/**
+ * Which bytes are authenticated (SPEC clauses KEY-7 and KEY-8). No key is touched here.
+ * Inputs are constants plus plain slices of what was sent: nothing is encoded again.
+ */
+
+/** `["Encrypt0", h'a10103', oh || hdr]`: array of 3, text of 8, bytes of 3, then a byte string of one length byte. */
+const ENCRYPT0 = concat(new Uint8Array([0x83, 0x68]), utf8('Encrypt0'), new Uint8Array([0x43, 0xa1, 0x01, 0x03, 0x58]));
+/** `["MAC0", h'a10104', oh || hdr, ct]`. */
+const MAC0 = concat(new Uint8Array([0x84, 0x64]), utf8('MAC0'), new Uint8Array([0x43, 0xa1, 0x01, 0x04, 0x58]));
+const LEAF = new Uint8Array([0]);
+
+const lengthByte = (oh: Uint8Array, hdrLength: number) => new Uint8Array([oh.length + hdrLength]);
+
+export function frameAad(oh: Uint8Array, hdr: Uint8Array): Uint8Array {
+  return concat(ENCRYPT0, lengthByte(oh, hdr.length), oh, hdr);
+}
+
+/** `untagged` = the frame without its last item: hdr, then the encoded ct. */
+export function frameMacInput(oh: Uint8Array, untagged: Uint8Array, hdrLength: number): Uint8Array {
+  const out = new Uint8Array(MAC0.length + 1 + oh.length + untagged.length);
+  out.set(MAC0);
+  out[MAC0.length] = oh.length + hdrLength;
+  out.set(oh, MAC0.length + 1);
+  out.set(untagged, MAC0.length + 1 + oh.length);
+  return out;
+}
+
+export function leafInput(oh: Uint8Array, untagged: Uint8Array): Uint8Array {
+  const out = new Uint8Array(1 + oh.length + untagged.length);
+  out.set(LEAF);
+  out.set(oh, 1);
+  out.set(untagged, 1 + oh.length);
+  return out;
+}
+
+/** ctl and rack: `["MAC0", h'a10104', oh, bytes before the tag item]`; pre: the same over the open's bytes. */
+export function mac0Input(oh: Uint8Array, bytes: Uint8Array): Uint8Array {
+  return new Writer(bytes.length + 64)
+    .array(4)
+    .text('MAC0')
+    .bytes(new Uint8Array([0xa1, 0x01, 0x04]))
+    .bytes(oh)
+    .bytes(bytes)
+    .finish();
+}

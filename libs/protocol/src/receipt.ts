@@ -1,0 +1,114 @@
+import { type CryptoProvider, equalBytes } from '@pulseseal/crypto/browser';
+import { parseWhole, type Reader, Writer } from './cbor.ts';
+import { type MessageSigner, toBeSigned } from './cose.ts';
+import { type CoseKey, thumbprint, tp8 } from './ids.ts';
+import { LIMITS } from './limits.ts';
+import { rootFromInclusion } from './merkle.ts';
+import { demand, refuse } from './refusal.ts';
+
+/** COSE Receipt (RFC 9942): an inclusion proof whose root the gateway signed (SPEC clause LOG-4). */
+export interface Inclusion {
+  readonly size: number;
+  readonly index: number;
+  readonly path: readonly Uint8Array[];
+}
+
+export function writeInclusion(w: Writer, i: Inclusion): void {
+  w.array(3).uint(i.size).uint(i.index);
+  w.list(i.path, (h) => w.bytes(h));
+}
+
+export function readInclusion(r: Reader): Inclusion {
+  r.arrayOf(3);
+  return { size: r.uint(), index: r.uint(), path: r.list(LIMITS.merklePath, 0, () => r.bytesOf(32)) };
+}
+
+function receiptProtected(kid: Uint8Array): Uint8Array {
+  return new Writer(64)
+    .map(4)
+    .uint(1)
+    .int(-49)
+    .uint(4)
+    .bytes(kid)
+    .uint(16)
+    .text('ps1.receipt')
+    .uint(395)
+    .uint(1)
+    .finish();
+}
+
+/** Signs a tree root once; every receipt of that size reuses the signature. */
+export function signRoot(root: Uint8Array, signer: MessageSigner): Uint8Array {
+  return signer.sign(toBeSigned(receiptProtected(tp8(signer.thumbprint)), root));
+}
+
+export function encodeReceipt(gateway: Uint8Array, inclusion: Inclusion, rootSignature: Uint8Array): Uint8Array {
+  const proof = new Writer(256);
+  writeInclusion(proof, inclusion);
+  return new Writer(4096)
+    .tag(18)
+    .array(4)
+    .bytes(receiptProtected(tp8(gateway)))
+    .map(1)
+    .uint(396)
+    .map(1)
+    .int(-1)
+    .array(1)
+    .bytes(proof.finish())
+    .null()
+    .bytes(rootSignature)
+    .finish();
+}
+
+export interface ParsedReceipt {
+  readonly kid: Uint8Array;
+  readonly inclusion: Inclusion;
+  readonly signature: Uint8Array;
+  readonly protectedBytes: Uint8Array;
+}
+
+export function parseReceipt(bytes: Uint8Array): ParsedReceipt {
+  return parseWhole(bytes, 8192, (r) => {
+    r.tag(18);
+    r.arrayOf(4);
+    const protectedBytes = r.byteString(64);
+    const kid = parseWhole(protectedBytes, 64, (p) => {
+      const f = p.fields(4);
+      f.required(1, () => demand(p.int() === -49, 'algorithm-mismatch'));
+      const value = f.required(4, () => p.bytesOf(8));
+      f.required(16, () => demand(p.text(32) === 'ps1.receipt', 'wrong-typ'));
+      f.required(395, () => p.uint(1, 1));
+      f.done();
+      return value;
+    });
+    const unprotected = r.fields(1);
+    const inclusion = unprotected.required(396, () => {
+      const vdp = r.fields(1);
+      const value = vdp.required(-1, () => {
+        r.arrayOf(1);
+        return parseWhole(r.byteString(4096), 4096, readInclusion);
+      });
+      vdp.done();
+      return value;
+    });
+    unprotected.done();
+    r.null();
+    return { kid, inclusion, signature: r.bytesOf(3309), protectedBytes };
+  });
+}
+
+/** Checks a receipt for an entry's leaf hash; the root it proves. @throws Refusal receipt-invalid, path-invalid */
+export function verifyReceipt(
+  receipt: ParsedReceipt,
+  leaf: Uint8Array,
+  gatewayKey: CoseKey,
+  crypto: CryptoProvider,
+): Uint8Array {
+  if (gatewayKey.algorithm !== 'ML-DSA-65' || !equalBytes(receipt.kid, tp8(thumbprint(gatewayKey, crypto))))
+    refuse('receipt-invalid');
+  const root = rootFromInclusion({ ...receipt.inclusion, leaf }, crypto);
+  const message = toBeSigned(receipt.protectedBytes, root);
+  if (!crypto.prepareVerifier('ML-DSA-65', gatewayKey.publicKey).verify(message, receipt.signature))
+    refuse('receipt-invalid');
+  return root;
+}
