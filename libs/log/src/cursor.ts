@@ -2,22 +2,24 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { createSerial } from '@pulseseal/runtime';
 import { createNodeFileSystem } from './adapters/file-system-node.ts';
-import { diskFailure } from './failures.ts';
+import { diskFailure, isAbsent } from './failures.ts';
 import { type FileSystem, type OpenFile, readUpTo, writeAll } from './file-system.ts';
 import type { Position } from './segment.ts';
 
 /** How far one reader has come: a durable number that only grows. */
 export interface Cursor {
   readonly position: Position;
-  /** Resolves when the position is on the disk. A lower position than the saved one changes nothing. */
-  save(position: Position): Promise<void>;
+  /** How much of the record at `position` is done, in the reader's own count; 0 to 2^32 - 1. */
+  readonly part: number;
+  /** Resolves when the place is on the disk. A lower place than the saved one changes nothing. */
+  save(position: Position, part?: number): Promise<void>;
   /** Whether the file was there and neither of its two places was intact: reading begins anew, nothing is lost. */
   readonly wasDamaged: boolean;
   close(): Promise<void>;
 }
 
 const MAGIC = 0x50534343; // "PSCC"
-const SLOT_BYTES = 16;
+const SLOT_BYTES = 20;
 /** Each slot in a sector of its own: a torn write spoils the one being written only. */
 const SLOT_STRIDE_BYTES = 4096;
 
@@ -25,7 +27,7 @@ const SLOT_STRIDE_BYTES = 4096;
 export async function openCursor(path: string, fs: FileSystem = createNodeFileSystem()): Promise<Cursor> {
   let file: OpenFile;
   let size: number;
-  const slots: (Position | undefined)[] = [];
+  const slots: (Place | undefined)[] = [];
   try {
     await fs.makeFolder(dirname(path));
     file = await fs.open(path, 'write');
@@ -35,20 +37,25 @@ export async function openCursor(path: string, fs: FileSystem = createNodeFileSy
   } catch (error) {
     throw diskFailure(error, 'cursor');
   }
-  let position = Math.max(slots[0] ?? 0, slots[1] ?? 0);
-  let nextSlot = (slots[0] ?? -1) >= (slots[1] ?? -1) && slots[0] !== undefined ? 1 : 0;
-  let newest = position;
+  const [first, second] = slots;
+  let saved: Place = later(first, second) ?? { position: 0, part: 0 };
+  let nextSlot = first !== undefined && saved === first ? 1 : 0;
+  let newest = saved;
   const serial = createSerial();
   return {
     get position() {
-      return position;
+      return saved.position;
     },
-    wasDamaged: size > 0 && slots[0] === undefined && slots[1] === undefined,
-    save(wanted) {
-      if (wanted > newest) newest = wanted;
+    get part() {
+      return saved.part;
+    },
+    wasDamaged: size > 0 && first === undefined && second === undefined,
+    save(position, part = 0) {
+      const wanted = { position, part };
+      if (isAfter(wanted, newest)) newest = wanted;
       return serial(async () => {
-        // Saves that waited together are one write: the first of them takes the newest position.
-        if (wanted <= position) return;
+        // Saves that waited together are one write: the first of them takes the newest place.
+        if (!isAfter(wanted, saved)) return;
         const target = newest;
         try {
           await writeAll(file, encodeSlot(target), nextSlot * SLOT_STRIDE_BYTES);
@@ -56,7 +63,7 @@ export async function openCursor(path: string, fs: FileSystem = createNodeFileSy
         } catch (error) {
           throw diskFailure(error, 'cursor');
         }
-        position = target;
+        saved = target;
         nextSlot = 1 - nextSlot;
       });
     },
@@ -64,19 +71,48 @@ export async function openCursor(path: string, fs: FileSystem = createNodeFileSy
   };
 }
 
-function encodeSlot(position: Position): Uint8Array {
+export interface Place {
+  readonly position: Position;
+  readonly part: number;
+}
+
+const isAfter = (a: Place, b: Place): boolean =>
+  a.position > b.position || (a.position === b.position && a.part > b.part);
+
+function later(a: Place | undefined, b: Place | undefined): Place | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return isAfter(b, a) ? b : a;
+}
+
+function encodeSlot(place: Place): Uint8Array {
   const out = new Uint8Array(SLOT_BYTES);
   const view = new DataView(out.buffer);
   view.setUint32(0, MAGIC);
-  view.setBigUint64(4, BigInt(position));
-  view.setUint32(12, crc32(out.subarray(0, 12)));
+  view.setBigUint64(4, BigInt(place.position));
+  view.setUint32(12, place.part);
+  view.setUint32(16, crc32(out.subarray(0, 16)));
   return out;
 }
 
-async function readSlot(file: OpenFile, at: number): Promise<Position | undefined> {
+async function readSlot(file: OpenFile, at: number): Promise<Place | undefined> {
   const bytes = new Uint8Array(SLOT_BYTES);
   if ((await readUpTo(file, bytes, SLOT_BYTES, at)) < SLOT_BYTES) return undefined;
   const view = new DataView(bytes.buffer);
-  if (view.getUint32(0) !== MAGIC || view.getUint32(12) !== crc32(bytes.subarray(0, 12))) return undefined;
-  return Number(view.getBigUint64(4));
+  if (view.getUint32(0) !== MAGIC || view.getUint32(16) !== crc32(bytes.subarray(0, 16))) return undefined;
+  return { position: Number(view.getBigUint64(4)), part: view.getUint32(12) };
+}
+
+/** The place in a cursor file that another process saves; position 0 when there is none yet. */
+export async function readCursor(path: string, fs: FileSystem = createNodeFileSystem()): Promise<Place> {
+  let file: OpenFile | undefined;
+  try {
+    file = await fs.open(path, 'read');
+    const place = later(await readSlot(file, 0), await readSlot(file, SLOT_STRIDE_BYTES));
+    return place ?? { position: 0, part: 0 };
+  } catch (error) {
+    if (isAbsent(error)) return { position: 0, part: 0 };
+    throw diskFailure(error, 'cursor');
+  } finally {
+    await file?.close();
+  }
 }

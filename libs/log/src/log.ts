@@ -20,6 +20,8 @@ export interface Log {
   appendMany(records: readonly Uint8Array[]): Promise<Position[]>;
   /** Takes the record and answers its position at once; it counts only when `synced(position)` resolved. Throws a Failure. */
   enqueue(record: Uint8Array): Position;
+  /** As `enqueue`, all or none, in order. */
+  enqueueMany(records: readonly Uint8Array[]): Position[];
   /** Resolves when the record at `position` is synced; one promise for a whole batch. */
   synced(position: Position): Promise<void>;
   /** Resolves when everything taken so far is synced. */
@@ -149,6 +151,11 @@ function runLog(
     if (!isScheduled && running === undefined) schedule();
     return position;
   };
+  const enqueueMany = (records: readonly Uint8Array[]): Position[] => {
+    refuseUnlessOpen();
+    writer.refuseUnlessFits(records);
+    return records.map(enqueue);
+  };
   const readable = () => ({ bases, end });
   const begin = async () => {
     if (running === undefined && writer.hasWork) running = run();
@@ -162,14 +169,11 @@ function runLog(
       return position;
     },
     async appendMany(records) {
-      refuseUnlessOpen();
-      if (records.some((r) => r.length > bounds.maxRecordBytes)) throw logFailure('record-too-large');
-      if (writer.pendingBytes + writer.cost(records) + 2 * SEGMENT_SLACK > bounds.maxPendingBytes)
-        throw logFailure('log-full', `${writer.pendingBytes} bytes wait`);
-      const positions = records.map(enqueue);
+      const positions = enqueueMany(records);
       if (positions.length > 0) await writer.lastBatch!.done;
       return positions;
     },
+    enqueueMany,
     enqueue,
     async synced(position) {
       if (position < end) return;
@@ -223,9 +227,6 @@ function runLog(
     },
   };
 }
-
-/** Segment headers that one call may bring beside its records. */
-const SEGMENT_SLACK = 96;
 
 const diskFailureOf = (error: unknown): Failure<LogFailureCode> =>
   error instanceof Error && error.name === 'Failure' ? (error as Failure<LogFailureCode>) : diskFailure(error, 'write');

@@ -1,5 +1,5 @@
 export { createNodeFileSystem } from './adapters/file-system-node.ts';
-export { type Cursor, openCursor } from './cursor.ts';
+export { type Cursor, openCursor, type Place, readCursor } from './cursor.ts';
 export type { LogFailureCode } from './failures.ts';
 export type { FileSystem, OpenFile, OpenMode } from './file-system.ts';
 export { type Log, openLog } from './log.ts';

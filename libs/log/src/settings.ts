@@ -21,7 +21,7 @@ export interface Retention {
 }
 
 export interface LogSettings {
-  /** Folder of the log, made with mode 0700. It holds nothing else. */
+  /** Folder of the log, made with mode 0700. Files that are no segments are left alone. */
   readonly dir: string;
   /** A new segment begins before one would grow beyond this. Default 64 MiB. */
   readonly segmentBytes?: number;

@@ -30,8 +30,8 @@ export interface BatchWriter {
   readonly hasWork: boolean;
   /** Throws `log-full` or `record-too-large`. */
   add(record: Uint8Array): Position;
-  /** Bytes on disk that `records` take at most. */
-  cost(records: readonly Uint8Array[]): number;
+  /** Throws what `add` would throw for any of `records`. */
+  refuseUnlessFits(records: readonly Uint8Array[]): void;
   batchOf(position: Position): Batch | undefined;
   readonly lastBatch: Batch | undefined;
   /** Writes and syncs the oldest batch. On an error nothing of it counts. */
@@ -116,8 +116,16 @@ export function createBatchWriter(
       pendingBytes += needed;
       return position;
     },
-    cost: (records) =>
-      records.reduce((sum, r) => sum + RECORD_HEADER_BYTES + overheadBytes + r.length, SEGMENT_HEADER_BYTES),
+    refuseUnlessFits(records) {
+      let needed = 0;
+      for (const record of records) {
+        if (record.length > bounds.maxRecordBytes) throw logFailure('record-too-large', `${record.length} bytes`);
+        needed += RECORD_HEADER_BYTES + overheadBytes + record.length;
+      }
+      // Headers of the segments that the records may begin.
+      needed += SEGMENT_HEADER_BYTES * (2 + Math.ceil((2 * needed) / bounds.segmentBytes));
+      if (pendingBytes + needed > bounds.maxPendingBytes) throw logFailure('log-full', `${pendingBytes} bytes wait`);
+    },
     batchOf(position) {
       for (let i = batches.length - 1; i >= 0; i--) {
         const batch = batches[i]!;
