@@ -207,4 +207,3 @@ export function claimMac(
 export function logId(gateway: Uint8Array, tenant: string, crypto: CryptoProvider): Uint8Array {
   return crypto.sha256Parts(utf8('ps1 log'), gateway, utf8(tenant));
 }
-

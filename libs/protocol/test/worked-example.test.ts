@@ -31,7 +31,9 @@ describe.each([createNativeCrypto(), createPortableCrypto()])('the worked exampl
   const segment = () => scopeChain(es, oh, crypto).take(0);
 
   it('commits to the scope secret and derives segment, stream and link keys', () => {
-    expect(toHex(commitment(es, device, 1, 2, 1, crypto))).toBe('c76f030fa7fdec9f87e698b61aef976c9f1f75a136490690160de7c9c89f6842');
+    expect(toHex(commitment(es, device, 1, 2, 1, crypto))).toBe(
+      'c76f030fa7fdec9f87e698b61aef976c9f1f75a136490690160de7c9c89f6842',
+    );
     expect(toHex(segment().secret)).toBe('00e861da83cc43b69817b50f0ba673caab4dbab89f60cc7f9d9a6189dd191110');
     expect(toHex(segment().kcv)).toBe('288357017ce4827d60c17660afb2d73fcb0506e51d998174a8212cf14b8b42e1');
     const { key, iv } = segment().streamKey(1);
@@ -47,7 +49,11 @@ describe.each([createNativeCrypto(), createPortableCrypto()])('the worked exampl
       crypto,
     );
     expect(toHex(sealed.raw)).toBe(
-      '8801482222222222222222' + '0001071903e8' + '5818' + '729cba72f2b7ec2e5d5f9746dbc4a1f001b9e7fdf3d728bf' + '48d1176d4b31f21819',
+      '8801482222222222222222' +
+        '0001071903e8' +
+        '5818' +
+        '729cba72f2b7ec2e5d5f9746dbc4a1f001b9e7fdf3d728bf' +
+        '48d1176d4b31f21819',
     );
     expect(toHex(sealed.leaf)).toBe('d568687c3a975f978c89f3bbf8916eede44dc9fc589f0911d99e8f5c6a10a8fa');
     const verified = checkFrameTag(parseFrame(sealed.raw), oh, keys.up, crypto);
@@ -61,9 +67,15 @@ describe.each([createNativeCrypto(), createPortableCrypto()])('the worked exampl
     expect(toHex(sealCtl(20, oh, 2 ** 32, encodeProgress({ seqBelow: 8 }), keys.down))).toBe(
       '8514482222222222222222' + '1b0000000100000000' + '43a10108' + '4809d84ee90b038add',
     );
-    expect(toHex(encodeNack({ segment: 30, ranges: [{ first: 5810, count: 2 }], want: 1 }))).toBe('a301181e0281821916b2020301');
-    expect(toHex(encodeAsk(oh.subarray(0, 8), 2, 0, [{ first: 7, count: 1 }]))).toBe('85182e4822222222222222220200' + '81820701');
-    expect(toHex(encodeLeaves(oh.subarray(0, 8), 0, 1, [fill(5)]))).toBe(`8518294822222222222222220001815820${'05'.repeat(32)}`);
+    expect(toHex(encodeNack({ segment: 30, ranges: [{ first: 5810, count: 2 }], want: 1 }))).toBe(
+      'a301181e0281821916b2020301',
+    );
+    expect(toHex(encodeAsk(oh.subarray(0, 8), 2, 0, [{ first: 7, count: 1 }]))).toBe(
+      '85182e4822222222222222220200' + '81820701',
+    );
+    expect(toHex(encodeLeaves(oh.subarray(0, 8), 0, 1, [fill(5)]))).toBe(
+      `8518294822222222222222220001815820${'05'.repeat(32)}`,
+    );
     expect(toHex(encodeGone())).toBe('811823');
   });
 
