@@ -24,7 +24,9 @@ describe('generated bodies', () => {
       body.devices.forEach((device, i) => {
         const samples = devices[i]!;
         expect(new Set(samples.map((sample) => sample.stream))).toEqual(new Set(device.streams));
-        expect(samples.map((sample) => sample.atMs)).toEqual(samples.map((sample) => sample.atMs).sort((a, b) => a - b));
+        expect(samples.map((sample) => sample.atMs)).toEqual(
+          samples.map((sample) => sample.atMs).sort((a, b) => a - b),
+        );
       });
     }
   });

@@ -21,18 +21,18 @@ interface Part {
 }
 
 /**
- * The parts of the demo. The fall of saturation is entered 205 s after its onset, about 20 s before the band shows
+ * The parts of the demo. The fall of saturation is entered 207 s after its onset, about 20 s before the band shows
  * 79 %; sepsis in its sixth hour, where NEWS2 is 7 or more with every set; the strap comes off after 17 s.
  */
 const demoParts: readonly Part[] = [
-  { scenario: 'acute-desaturation', enteredAtMs: 205_000, fixed: { spo2: 97 } },
+  { scenario: 'acute-desaturation', enteredAtMs: 207_000, fixed: { spo2: 97 } },
   {
     scenario: 'sepsis',
     enteredAtMs: 5.8 * 3_600_000,
     fixed: { systolic: 104, heartRate: 78, respiration: 16, spo2: 97 },
   },
   { scenario: 'sensor-off', enteredAtMs: -17_000 },
-  { scenario: 'af', enteredAtMs: 600_000, fixed: { heartRate: 74 } },
+  { scenario: 'af', enteredAtMs: 600_000, fixed: { heartRate: 74, activityRise: 15 } },
   { scenario: 'fall', enteredAtMs: -45_000 },
 ];
 

@@ -39,7 +39,7 @@ export function createHeart(physiology: Physiology, random: Random): BeatSource 
 export function createBeatCursor(next: BeatSource): {
   /** The beat under way at `tMs`; times must not go back. */
   at(tMs: number): Beat;
-  /** Mean rate over the last twelve finished intervals, /min; undefined before the third. */
+  /** Mean rate over the last twelve finished intervals, /min; undefined before the sixth. */
   rate(): number | undefined;
   /** Length of the last finished interval. */
   lastRrMs(): number | undefined;
@@ -56,7 +56,7 @@ export function createBeatCursor(next: BeatSource): {
       return beat;
     },
     rate() {
-      if (recent.length < 3) return undefined;
+      if (recent.length < 6) return undefined;
       return (60_000 * recent.length) / recent.reduce((a, b) => a + b, 0);
     },
     lastRrMs: () => recent.at(-1),

@@ -56,7 +56,9 @@ export function drawPerson(
   name: string,
   scenario: ScenarioName,
   enteredAtMs: number,
-  fixed: Partial<Pick<PersonPlan, 'systolic' | 'spo2' | 'heartRate' | 'respiration' | 'temperature' | 'ageYears'>> = {},
+  fixed: Partial<
+    Pick<PersonPlan, 'systolic' | 'spo2' | 'heartRate' | 'respiration' | 'temperature' | 'ageYears' | 'activityRise'>
+  > = {},
 ): PersonPlan {
   const random = createSeededRandom(seed).fork('person');
   const heartRate = clamp(normal(random, 72, 9), 66, 80);

@@ -60,7 +60,7 @@ function desaturation(): Scenario['effect'] {
   return (seconds) => {
     if (seconds < 0) return none;
     const depth = 1 - Math.exp(-seconds / 90);
-    return { ...none, spo2: -19 * depth, spo2Noise: 0.1, heartRate: 22 * depth, respiration: 9 * depth };
+    return { ...none, spo2: -19 * depth, spo2Noise: 0.05, heartRate: 22 * depth, respiration: 9 * depth };
   };
 }
 
