@@ -1,1 +1,1 @@
-export {};
+export { buildDashboards, dashboardsDist, dashboardsStale, ensureDashboards } from './build.ts';

@@ -1,0 +1,91 @@
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
+import { Caregiver } from './caregiver/caregiver.tsx';
+import type { Ports } from './ports.ts';
+import { defaultPerson, forgetSession, login, parseLoginFragment, type Session, savedSession } from './session.ts';
+import { settings } from './settings.ts';
+import { SignIn } from './shared/sign-in.tsx';
+import type { Sound } from './sound.ts';
+import { AppContextHolder } from './store/context.ts';
+import { createFeed } from './store/feed.ts';
+import type { ThemeControl } from './theme/theme.ts';
+
+// The caregiver's phone does not load the ward's board.
+const Board = lazy(() => import('./clinician/board.tsx').then((module) => ({ default: module.Board })));
+
+interface AppProps {
+  readonly ports: Ports;
+  readonly theme: ThemeControl;
+  readonly sound: Sound;
+  readonly fragment: string;
+}
+
+type Phase =
+  | { readonly kind: 'signing-in' }
+  | { readonly kind: 'signed-out'; readonly message: string | null }
+  | { readonly kind: 'signed-in'; readonly session: Session };
+
+export function App(props: AppProps) {
+  const { ports, fragment } = props;
+  const [phase, setPhase] = useState<Phase>(() => {
+    if (parseLoginFragment(fragment) !== undefined) return { kind: 'signing-in' };
+    const session = savedSession(ports);
+    return session === undefined ? { kind: 'signed-out', message: null } : { kind: 'signed-in', session };
+  });
+  const enter = useCallback(
+    async (code: string, person: string) => {
+      setPhase({ kind: 'signing-in' });
+      const result = await login(ports, code, person);
+      setPhase(
+        result.ok ? { kind: 'signed-in', session: result.session } : { kind: 'signed-out', message: result.message },
+      );
+    },
+    [ports],
+  );
+  const leave = useCallback(
+    (message: string | null) => {
+      forgetSession(ports);
+      setPhase({ kind: 'signed-out', message });
+    },
+    [ports],
+  );
+  useEffect(() => {
+    const asked = parseLoginFragment(fragment);
+    if (asked !== undefined) void enter(asked.code, asked.person ?? defaultPerson(asked.role));
+  }, [fragment, enter]);
+
+  if (phase.kind === 'signing-in')
+    return (
+      <main className="gate" aria-busy="true">
+        Signing in …
+      </main>
+    );
+  if (phase.kind === 'signed-out') return <SignIn ports={ports} message={phase.message} enter={enter} />;
+  return <SignedIn {...props} session={phase.session} leave={leave} />;
+}
+
+function SignedIn(props: AppProps & { readonly session: Session; readonly leave: (message: string | null) => void }) {
+  const { ports, session, leave, theme, sound } = props;
+  const feed = useMemo(
+    () => createFeed(ports, session.token, settings, () => leave('Your session ended. Ask for a new login address.')),
+    [ports, session, leave],
+  );
+  useEffect(() => () => feed.close(), [feed]);
+  const context = useMemo(() => ({ ports, feed, session, signOut: () => leave(null) }), [ports, feed, session, leave]);
+  return (
+    <AppContextHolder value={context}>
+      {session.role === 'caregiver' ? (
+        <Caregiver theme={theme} />
+      ) : (
+        <Suspense
+          fallback={
+            <main className="gate" aria-busy="true">
+              Opening the board …
+            </main>
+          }
+        >
+          <Board theme={theme} sound={sound} />
+        </Suspense>
+      )}
+    </AppContextHolder>
+  );
+}

@@ -1,0 +1,60 @@
+import type { ShownPatient } from '@pulseseal/protocol';
+import { memo } from 'react';
+import { slotTitles, slotWords, vitalSlots } from '../format/values.ts';
+import { leadingAlert } from '../order.ts';
+import { PriorityMark, priorityWords } from '../shared/marks.tsx';
+import { Score } from '../shared/score.tsx';
+import { SparkLine } from '../shared/sparkline.tsx';
+import { Vital } from '../shared/vital.tsx';
+import { sparklineFor } from './trend-choice.ts';
+
+export function RowHeads() {
+  return (
+    <div className="row-heads" aria-hidden="true">
+      <span />
+      <span>Patient</span>
+      <span className="row-head-score">NEWS2</span>
+      {vitalSlots.map((slot) => (
+        <abbr key={slot} title={slotWords[slot]}>
+          {slotTitles[slot]}
+        </abbr>
+      ))}
+      <span>24 h</span>
+    </div>
+  );
+}
+
+/** A patient who can wait: one line. */
+export const PatientRow = memo(function PatientRow(props: {
+  readonly patient: ShownPatient;
+  readonly open: (patient: string) => void;
+}) {
+  const { patient, open } = props;
+  const lead = leadingAlert(patient);
+  const priority = lead?.priority ?? 'calm';
+  return (
+    <li className="row" data-priority={priority} data-state={lead?.state}>
+      <PriorityMark priority={priority} acknowledged={lead?.state === 'acknowledged'} flashing={priority === 'high'} />
+      <div className="row-who">
+        <button type="button" className="row-open" onClick={() => open(patient.patient)}>
+          <span className="row-bed">{patient.bed}</span> {patient.name}
+        </button>
+        <span className="row-line">
+          {lead === undefined ? (
+            patient.headline
+          ) : (
+            <>
+              <span className="sr-only">{priorityWords[lead.priority]}: </span>
+              {lead.reason}
+            </>
+          )}
+        </span>
+      </div>
+      <Score score={patient.news2} form="row" />
+      {vitalSlots.map((slot) => (
+        <Vital key={slot} values={patient.values} slot={slot} form="row" />
+      ))}
+      <SparkLine data={sparklineFor(patient, lead)} width={48} height={24} />
+    </li>
+  );
+});

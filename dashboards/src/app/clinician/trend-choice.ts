@@ -1,0 +1,21 @@
+import type { ShownAlert, ShownPatient, Sparkline } from '@pulseseal/protocol';
+
+const preferred = ['SpO2', 'RR', 'HR', 'PR', 'BP', 'Temp'] as const;
+
+/** The trend that explains an alert: the value it names, else the one with most NEWS2 points, else the first there is. */
+export function sparklineFor(patient: ShownPatient, alert?: ShownAlert): Sparkline | undefined {
+  const named = patient.values.find((value) => alert?.readingId != null && value.readingId === alert.readingId);
+  const worst = patient.values
+    .filter((value) => (value.points ?? 0) > 0)
+    .toSorted((a, b) => (b.points ?? 0) - (a.points ?? 0))
+    .at(0);
+  for (const value of [named, worst]) {
+    const found = patient.sparklines.find((line) => value !== undefined && line.code === value.code);
+    if (found !== undefined) return found;
+  }
+  for (const name of preferred) {
+    const found = patient.sparklines.find((line) => line.name === name);
+    if (found !== undefined) return found;
+  }
+  return patient.sparklines.at(0);
+}

@@ -1,0 +1,90 @@
+import type { LoginReply, Role } from '@pulseseal/protocol';
+import { jsonOf, type Ports } from './ports.ts';
+import { settings } from './settings.ts';
+
+export interface Session {
+  readonly token: string;
+  readonly role: Role;
+  readonly person: string;
+}
+
+export type LoginResult =
+  | { readonly ok: true; readonly session: Session }
+  | { readonly ok: false; readonly message: string };
+
+/** What a login address carries: `#login=CODE&role=clinician&person=NAME` (the last two may be missing). */
+export interface LoginFragment {
+  readonly code: string;
+  readonly role: Role;
+  readonly person: string | null;
+}
+
+export function parseLoginFragment(fragment: string): LoginFragment | undefined {
+  const fields = new URLSearchParams(fragment.replace(/^#/, ''));
+  const code = fields.get('login');
+  if (code === null || code === '' || code.length > 256) return undefined;
+  const person = fields.get('person')?.trim().slice(0, settings.maxPersonChars);
+  return {
+    code,
+    role: fields.get('role') === 'caregiver' ? 'caregiver' : 'clinician',
+    person: person === undefined || person === '' ? null : person,
+  };
+}
+
+/** The name written beside what this person acknowledges, when nobody gave one. */
+export function defaultPerson(role: Role): string {
+  return role === 'caregiver' ? 'Family' : 'Clinician on duty';
+}
+
+/** Exchanges a one-time code for a token. The code is spent after this. */
+export async function login(ports: Ports, code: string, person: string): Promise<LoginResult> {
+  try {
+    const reply = await ports.request('/api/login', { body: { code, person } });
+    const body = jsonOf(reply);
+    if (reply.status === 200 && isLoginReply(body)) {
+      const session: Session = { token: body.token, role: body.role, person: body.person };
+      ports.session.set('session', JSON.stringify(session));
+      ports.local.set('person', person);
+      return { ok: true, session };
+    }
+    return {
+      ok: false,
+      message:
+        reply.status === 429
+          ? 'Too many attempts. Wait a minute, then try again.'
+          : 'This code is not valid: each code works once and for a short time. Ask for a new login address.',
+    };
+  } catch {
+    return { ok: false, message: 'The server does not answer. Check that the system runs, then try again.' };
+  }
+}
+
+export function savedSession(ports: Ports): Session | undefined {
+  const text = ports.session.get('session');
+  if (text === null) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isSession(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function forgetSession(ports: Ports): void {
+  ports.session.set('session', null);
+}
+
+function isSession(value: unknown): value is Session {
+  const session = value as Partial<Session> | null;
+  return (
+    typeof session === 'object' &&
+    session !== null &&
+    typeof session.token === 'string' &&
+    typeof session.person === 'string' &&
+    (session.role === 'clinician' || session.role === 'caregiver')
+  );
+}
+
+function isLoginReply(value: unknown): value is LoginReply {
+  return isSession(value);
+}

@@ -1,0 +1,75 @@
+export type Series = readonly (number | null)[];
+
+/** Medians of equal parts, at most `parts` of them; a part without any value stays a gap. */
+export function downsample(values: Series, parts: number): Series {
+  if (values.length <= parts) return values;
+  const size = values.length / parts;
+  return Array.from({ length: parts }, (_, part) =>
+    median(values.slice(Math.floor(part * size), Math.floor((part + 1) * size))),
+  );
+}
+
+export function median(values: Series): number | null {
+  const present = values.filter((value) => value !== null).toSorted((a, b) => a - b);
+  if (present.length === 0) return null;
+  const middle = present.length >> 1;
+  const upper = present[middle] ?? 0;
+  return present.length % 2 === 1 ? upper : (upper + (present[middle - 1] ?? upper)) / 2;
+}
+
+export function summary(values: Series): { low: number; high: number; last: number } | undefined {
+  const present = values.filter((value) => value !== null);
+  const last = present.at(-1);
+  if (last === undefined) return undefined;
+  return { low: round(Math.min(...present)), high: round(Math.max(...present)), last: round(last) };
+}
+
+/** One decimal is what a trend can carry. */
+export const round = (value: number): number => Math.round(value * 10) / 10;
+
+/** SVG path in a `width` x `height` box, 1.5 px margin; a lone value becomes a dot. A flat series lies in the middle. */
+export function sparkPath(values: Series, width: number, height: number): string {
+  const facts = summary(values);
+  if (facts === undefined) return '';
+  const span = Math.max(facts.high - facts.low, 1e-9);
+  const flat = facts.high === facts.low;
+  const x = (index: number): string => ((index / Math.max(values.length - 1, 1)) * width).toFixed(1);
+  const y = (value: number): string =>
+    (flat ? height / 2 : 1.5 + (1 - (value - facts.low) / span) * (height - 3)).toFixed(1);
+  let path = '';
+  values.forEach((value, index) => {
+    if (value === null) return;
+    const before = values[index - 1];
+    const after = values[index + 1];
+    if (before === undefined || before === null) {
+      path += `M${x(index)} ${y(value)}`;
+      if (after === undefined || after === null) path += 'h0.1';
+    } else path += `L${x(index)} ${y(value)}`;
+  });
+  return path;
+}
+
+export interface HourRow {
+  readonly fromMs: number;
+  readonly low: number | null;
+  readonly median: number | null;
+  readonly high: number | null;
+}
+
+/** The table behind a trend: one row an hour, newest first. */
+export function hourRows(values: Series, endMs: number, stepMs: number): readonly HourRow[] {
+  const perHour = Math.max(1, Math.round(3_600_000 / stepMs));
+  const rows: HourRow[] = [];
+  for (let end = values.length; end > 0; end -= perHour) {
+    const part = values.slice(Math.max(0, end - perHour), end);
+    const facts = summary(part);
+    const middle = median(part);
+    rows.push({
+      fromMs: endMs - (values.length - Math.max(0, end - perHour)) * stepMs,
+      low: facts?.low ?? null,
+      median: middle === null ? null : round(middle),
+      high: facts?.high ?? null,
+    });
+  }
+  return rows;
+}
