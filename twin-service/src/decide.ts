@@ -31,6 +31,8 @@ export function step(twin: Twin, command: TwinCommand): { readonly twin: Twin; r
       acknowledge(work, command);
       break;
     case 'system-off':
+      systemOff(work, command);
+      break;
     case 'subject':
       emit(work, command);
       break;
@@ -188,6 +190,25 @@ function technical(work: Work, command: Extract<TwinCommand, { kind: 'tick' }>):
       readingId: null,
     });
   }
+}
+
+/** A past gap in the watch: told once, nothing to answer. */
+function systemOff(work: Work, command: Extract<TwinCommand, { kind: 'system-off' }>): void {
+  emit(work, command);
+  const { fromMs, toMs } = command;
+  raise(work, {
+    rule: 'system-off',
+    priority: 'technical',
+    device: null,
+    cause: null,
+    reason: `The system was off from ${new Date(fromMs).toISOString()} to ${new Date(toMs).toISOString()}`,
+    plainReason: 'The system was switched off for a time.',
+    raisedAtMs: toMs,
+    contributors: [],
+    readingId: null,
+  });
+  const alert = work.twin.open.at(-1);
+  if (alert?.rule === 'system-off') emit(work, { kind: 'cleared', alert: alert.id, atMs: toMs });
 }
 
 function acknowledge(work: Work, command: Extract<TwinCommand, { kind: 'acknowledge' }>): void {

@@ -14,9 +14,9 @@ export function emit(work: Work, event: TwinEvent): void {
   work.twin = apply(work.twin, event);
 }
 
-/** Opens an alert: named by patient, rule and episode, so that repeating its cause is harmless. */
+/** Opens an alert. Its id counts the patient's alerts: the same history names it alike, and it tells no rule to a caregiver. */
 export function raise(work: Work, alert: Omit<Alert, 'id' | 'state' | 'acknowledged' | 'clearedAtMs'>): void {
   if (work.twin.open.length >= limits.openAlerts) return;
-  const id = `${work.twin.patient}.${alert.rule}.${work.twin.alertCount + 1}`;
+  const id = `${work.twin.patient}.a${work.twin.alertCount + 1}`;
   emit(work, { kind: 'raised', alert: { ...alert, id, state: 'active', acknowledged: null, clearedAtMs: null } });
 }

@@ -1,0 +1,81 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { LiveClient, LiveHub } from '../live-hub.ts';
+import type { Sessions } from '../sessions.ts';
+
+const protocolPrefix = 'pulseseal.';
+
+/** A client has nothing to say but pings. */
+const maxClientMessageBytes = 1024;
+
+const closeCodes = { 'too-slow': 1013, expired: 4401, stopping: 1001 } as const;
+
+/** `WS /api/live?wave=<patient>` on an HTTP server; the token comes as subprotocol `pulseseal.<token>`. Answers how to stop. */
+export function attachLive(server: Server, hub: LiveHub, sessions: Sessions): () => void {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxClientMessageBytes,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => [...offered].find((name) => name.startsWith(protocolPrefix)) ?? false,
+  });
+  const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    const url = new URL(request.url ?? '/', 'http://local');
+    if (url.pathname !== '/api/live') {
+      refuse(socket, '404 Not Found');
+      return;
+    }
+    if (!isSameOrigin(request)) {
+      refuse(socket, '403 Forbidden');
+      return;
+    }
+    const token = tokenOf(request);
+    const viewer = token === undefined ? undefined : sessions.viewer(token);
+    if (token === undefined || viewer === undefined) {
+      refuse(socket, '401 Unauthorized');
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      const client: LiveClient = {
+        viewer,
+        wave: url.searchParams.get('wave'),
+        bufferedBytes: () => ws.bufferedAmount,
+        send: (text) => ws.send(text, () => {}),
+        // A client that lags does not read a close frame either: it is cut.
+        close: (reason) => (reason === 'too-slow' ? ws.terminate() : ws.close(closeCodes[reason], reason)),
+        isExpired: () => sessions.viewer(token) === undefined,
+      };
+      ws.on('error', () => ws.terminate());
+      ws.on('close', () => hub.leave(client));
+      ws.on('message', () => {});
+      if (!hub.join(client)) ws.close(1013, 'full');
+    });
+  };
+  server.on('upgrade', upgrade);
+  return () => {
+    server.off('upgrade', upgrade);
+    for (const ws of sockets.clients) ws.terminate();
+    sockets.close();
+  };
+}
+
+function tokenOf(request: IncomingMessage): string | undefined {
+  const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  return offered.find((name) => name.startsWith(protocolPrefix))?.slice(protocolPrefix.length);
+}
+
+/** Browsers always state their origin; a page of somebody else may not use this one's session. */
+function isSameOrigin(request: IncomingMessage): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return true;
+  try {
+    return new URL(origin).host === host;
+  } catch {
+    return false;
+  }
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

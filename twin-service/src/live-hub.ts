@@ -1,0 +1,141 @@
+import type { LiveMessage, WaveBlock } from '@pulseseal/protocol';
+import type { Clock } from '@pulseseal/runtime';
+import type { TwinService, Viewer } from './service.ts';
+
+/** Bounds of what waits for a slow client. Waves go first, then pictures; alerts never, then the client itself. */
+export const liveLimits = {
+  waveBufferBytes: 256 * 1024,
+  patientBufferBytes: 1024 * 1024,
+  closeBufferBytes: 8 * 1024 * 1024,
+  clients: 200,
+  /** Pictures and ticks: the eye needs no more. */
+  periodMs: 1000,
+} as const;
+
+/** One connected client, whatever carries it. */
+export interface LiveClient {
+  readonly viewer: Viewer;
+  /** Patient whose ECG is wanted, or null. */
+  readonly wave: string | null;
+  readonly bufferedBytes: () => number;
+  readonly send: (text: string) => void;
+  readonly close: (reason: 'too-slow' | 'expired' | 'stopping') => void;
+  readonly isExpired: () => boolean;
+}
+
+export interface LiveHub {
+  /** False when there is no room. The first message is the whole board. */
+  join(client: LiveClient): boolean;
+  leave(client: LiveClient): void;
+  readonly size: number;
+  stop(): void;
+}
+
+/** Brings alerts at once, pictures of changed patients and a tick every second, and ECG to who asked for it. */
+export function createLiveHub(service: TwinService, wall: Clock): LiveHub {
+  const clients = new Map<LiveClient, { readonly stale: Set<string> }>();
+  let changed = new Set<string>();
+
+  const text = (message: LiveMessage) => JSON.stringify(message);
+  const deliver = (client: LiveClient, message: string) => {
+    if (client.bufferedBytes() > liveLimits.closeBufferBytes) {
+      clients.delete(client);
+      client.close('too-slow');
+      return;
+    }
+    client.send(message);
+  };
+  const stops = [
+    service.onPatient((patient) => changed.add(patient)),
+    service.onAlert(({ alert }) => {
+      for (const client of clients.keys()) {
+        const shown = service.alert(alert, client.viewer);
+        if (shown !== undefined) deliver(client, text({ type: 'alert', alert: shown }));
+      }
+    }),
+    service.onWave((block) => {
+      const message = waveMessage(block);
+      if (message === undefined) return;
+      let line: string | undefined;
+      for (const client of clients.keys()) {
+        if (client.wave !== block.patient || client.viewer.role !== 'clinician') continue;
+        if (!service.maySee(client.viewer, block.patient)) continue;
+        if (client.bufferedBytes() > liveLimits.waveBufferBytes) continue;
+        line ??= text(message);
+        client.send(line);
+      }
+    }),
+  ];
+  const beat = () => {
+    const now = changed;
+    changed = new Set();
+    // One drawing a patient serves all clinicians, who see the same.
+    const drawn = new Map<string, string>();
+    const tick = text({ type: 'tick', nowMs: service.nowMs() });
+    for (const [client, { stale }] of clients) {
+      if (client.isExpired()) {
+        clients.delete(client);
+        client.close('expired');
+        continue;
+      }
+      for (const patient of now) stale.add(patient);
+      for (const patient of stale) {
+        if (client.bufferedBytes() > liveLimits.patientBufferBytes) break;
+        stale.delete(patient);
+        const key = `${client.viewer.role} ${patient}`;
+        const known = drawn.get(key);
+        const shown = service.maySee(client.viewer, patient) ? (known ?? drawing(patient, client.viewer)) : undefined;
+        if (shown === undefined) continue;
+        drawn.set(key, shown);
+        deliver(client, shown);
+      }
+      if (clients.has(client)) deliver(client, tick);
+    }
+  };
+  const drawing = (patient: string, viewer: Viewer) => {
+    const shown = service.patient(patient, viewer);
+    return shown === undefined ? undefined : text({ type: 'patient', patient: shown });
+  };
+  stops.push(wall.every(liveLimits.periodMs, beat));
+
+  return {
+    join(client) {
+      if (clients.size >= liveLimits.clients) return false;
+      clients.set(client, { stale: new Set() });
+      client.send(text({ type: 'snapshot', board: service.board(client.viewer) }));
+      return true;
+    },
+    leave(client) {
+      clients.delete(client);
+    },
+    get size() {
+      return clients.size;
+    },
+    stop() {
+      for (const stop of stops) stop();
+      for (const client of clients.keys()) client.close('stopping');
+      clients.clear();
+    },
+  };
+}
+
+/** ECG in volts; other waveforms have no place on the mm paper. */
+const millivolts = new Map([
+  ['uV', 0.001],
+  ['mV', 1],
+]);
+
+function waveMessage(block: WaveBlock): LiveMessage | undefined {
+  const perUnit = millivolts.get(block.unit);
+  if (perUnit === undefined || block.history) return undefined;
+  const [m, e, offset] = block.scale;
+  return {
+    type: 'wave',
+    patient: block.patient,
+    code: block.code,
+    rateHz: block.rateHz,
+    atMs: block.atMs,
+    millivoltPerBit: m * 10 ** e * perUnit,
+    samples: offset === 0 ? block.samples : block.samples.map((sample) => sample + offset),
+  };
+}

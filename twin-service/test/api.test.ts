@@ -1,0 +1,289 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { codes } from '@pulseseal/firmware-profiles';
+import type { LiveMessage, LoginReply } from '@pulseseal/protocol';
+import { createMetrics, createSeededRandom, createSilentLogger, createSystemClock } from '@pulseseal/runtime';
+import { createManualClock } from '@pulseseal/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import type { Api, CodeGrant, Sessions, TwinService } from '../src/mod.ts';
+import { createApi, createMemoryJournal, createSessions, createTwinService } from '../src/mod.ts';
+import { createBedside, startMs } from './world.ts';
+
+const clinicianGrant: CodeGrant = { role: 'clinician', patients: 'all' };
+const caregiverGrant: CodeGrant = { role: 'caregiver', patients: ['p1'] };
+const patients = [
+  { patient: 'p1', name: 'Rosa Lind', bed: '1' },
+  { patient: 'p2', name: 'Karl Berg', bed: '2' },
+];
+
+let clock: ReturnType<typeof createManualClock>;
+let service: TwinService;
+let sessions: Sessions;
+let api: Api;
+let staticDir: string;
+let world: ReturnType<typeof createBedside>;
+
+beforeEach(async () => {
+  clock = createManualClock(startMs);
+  const wall = { ...createSystemClock(), nowMs: clock.nowMs };
+  const logger = createSilentLogger();
+  service = await createTwinService(
+    { wall: clock, data: clock, journal: createMemoryJournal(), logger, metrics: createMetrics('t') },
+    { patients, watchesGateway: false },
+  );
+  sessions = createSessions(clock, createSeededRandom(3));
+  staticDir = mkdtempSync(join(tmpdir(), 'board-'));
+  writeFileSync(join(staticDir, 'index.html'), '<!doctype html><title>board</title>');
+  const proofs = { proof: async (id: string) => (id === 'd.e.1.0' ? new Uint8Array([1, 2, 3]) : undefined) };
+  api = await createApi({ service, sessions, proofs, wall, logger }, { port: 0, staticDir });
+  world = createBedside();
+});
+
+afterEach(async () => {
+  await api.close();
+  await service.stop();
+  rmSync(staticDir, { recursive: true });
+});
+
+async function login(grant: CodeGrant, person = 'Ana'): Promise<LoginReply> {
+  const reply = await api.server.inject({
+    method: 'POST',
+    url: '/api/login',
+    payload: { code: sessions.issueCode(grant), person },
+  });
+  expect(reply.statusCode).toBe(200);
+  return reply.json();
+}
+
+const get = (url: string, token?: string) =>
+  api.server.inject({ url, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } });
+
+const answer = (id: string, token: string, payload: object = { comment: 'calling' }) =>
+  api.server.inject({
+    method: 'POST',
+    url: `/api/alerts/${encodeURIComponent(id)}/acknowledge`,
+    headers: { authorization: `Bearer ${token}` },
+    payload,
+  });
+
+async function desaturate(patient = world, seconds = 12, text = '75') {
+  for (let s = 0; s < seconds; s++) {
+    clock.advance(1000);
+    await service.handle([patient.frame('band', [{ code: codes.spo2, text }], { atMs: clock.nowMs() })]);
+  }
+}
+
+describe('REST', () => {
+  it('lets nobody in without a token, whatever is asked', async () => {
+    for (const url of ['/api/board', '/api/patients/p1', '/api/alerts', '/api/readings/d.e.1.0/proof']) {
+      expect((await get(url)).statusCode).toBe(401);
+      expect((await get(url, 'x')).statusCode).toBe(401);
+    }
+    expect((await answer('p1.x.1', 'x')).statusCode).toBe(401);
+  });
+
+  it('takes a code once', async () => {
+    const code = sessions.issueCode(clinicianGrant);
+    const post = () => api.server.inject({ method: 'POST', url: '/api/login', payload: { code, person: 'Ana' } });
+    expect((await post()).json()).toMatchObject({ role: 'clinician', person: 'Ana' });
+    expect((await post()).statusCode).toBe(401);
+  });
+
+  it('reads a code as people type it', async () => {
+    const code = sessions.issueCode(clinicianGrant).toLowerCase().replaceAll('0', 'o').replaceAll('1', 'l');
+    expect(sessions.login(` ${code} `, 'Ana', 'a')).toMatchObject({ role: 'clinician' });
+  });
+
+  it('refuses more tries after five wrong ones in a minute, also right ones, and forgives', async () => {
+    const code = sessions.issueCode(clinicianGrant);
+    const post = (tried: string) =>
+      api.server.inject({ method: 'POST', url: '/api/login', payload: { code: tried, person: 'A' } });
+    for (let i = 0; i < 5; i++) expect((await post('wrong')).statusCode).toBe(401);
+    expect((await post(code)).statusCode).toBe(429);
+    clock.advance(60_001);
+    expect((await post(code)).statusCode).toBe(200);
+  });
+
+  it('ends sessions and codes by time', async () => {
+    const { token } = await login(clinicianGrant);
+    const code = sessions.issueCode(clinicianGrant);
+    expect((await get('/api/board', token)).statusCode).toBe(200);
+    clock.stepWall(24 * 3_600_000 + 1);
+    expect((await get('/api/board', token)).statusCode).toBe(401);
+    expect(sessions.login(code, 'A', 'a')).toBe('login-refused');
+  });
+
+  it('refuses bodies of a wrong form by name', async () => {
+    const { token } = await login(clinicianGrant);
+    const post = (payload: object | string) =>
+      api.server.inject({
+        method: 'POST',
+        url: '/api/login',
+        payload,
+        headers: { 'content-type': 'application/json' },
+      });
+    for (const payload of [
+      {},
+      { code: 5, person: 'x' },
+      { code: 'x', person: 'x', more: 1 },
+      '{',
+      `{"code":"${'x'.repeat(5000)}"}`,
+    ]) {
+      const reply = await post(payload);
+      expect(reply.statusCode).toBeGreaterThanOrEqual(400);
+      expect(reply.statusCode).toBeLessThan(500);
+      expect(reply.json().error).toMatch(/^(wrong-form|refused)$/);
+    }
+    expect((await answer('p1.x.1', token, { comment: 'x'.repeat(501) })).statusCode).toBe(400);
+    expect((await get('/api/alerts?state=odd', token)).statusCode).toBe(400);
+  });
+
+  it('shows board, patient and alerts, and takes an answer with person, role and comment', async () => {
+    const { token } = await login(clinicianGrant);
+    await desaturate();
+    const board = (await get('/api/board', token)).json();
+    expect(board).toMatchObject({ role: 'clinician', person: 'Ana', speed: 1 });
+    expect(board.patients.map((p: { patient: string }) => p.patient)).toEqual(['p1', 'p2']);
+    const [alert] = (await get('/api/alerts?state=active', token)).json();
+    expect(alert).toMatchObject({ rule: 'hard-spo2-low', state: 'active' });
+    expect((await answer(alert.id, token)).json()).toMatchObject({
+      state: 'acknowledged',
+      acknowledged: { by: 'Ana', role: 'clinician', comment: 'calling' },
+    });
+    expect((await get('/api/alerts?state=active', token)).json()).toEqual([]);
+    expect((await answer('p1.none.9', token)).statusCode).toBe(404);
+    expect((await get('/api/patients/p9', token)).statusCode).toBe(404);
+  });
+
+  it('gives a caregiver own people in plain words, and no proof', async () => {
+    const { token } = await login(caregiverGrant, 'Eva');
+    await desaturate();
+    await desaturate(createBedside('p2'));
+    const board = await get('/api/board', token);
+    expect(board.body).not.toContain('Karl');
+    expect(board.body).not.toMatch(/"75"|hard-|news2-|limit|%/);
+    expect((await get('/api/patients/p2', token)).statusCode).toBe(404);
+    expect((await get('/api/readings/d.e.1.0/proof', token)).statusCode).toBe(403);
+    const others = service.alerts({ person: '', role: 'clinician', patients: 'all' }).find((a) => a.patient === 'p2')!;
+    expect((await answer(others.id, token)).statusCode).toBe(404);
+    const own = (await get('/api/alerts', token)).json();
+    expect(own).toHaveLength(1);
+    expect((await answer(own[0].id, token, { comment: 'I have it' })).json()).toMatchObject({ state: 'acknowledged' });
+  });
+
+  it('hands out proofs', async () => {
+    const { token } = await login(clinicianGrant);
+    const reply = await get('/api/readings/d.e.1.0/proof', token);
+    expect(reply.headers['content-type']).toBe('application/cbor');
+    expect([...reply.rawPayload]).toEqual([1, 2, 3]);
+    expect((await get('/api/readings/d.e.2.0/proof', token)).statusCode).toBe(404);
+  });
+
+  it('serves the board with its security headers, and health', async () => {
+    const page = await get('/');
+    expect(page.body).toContain('<title>board</title>');
+    expect(page.headers['content-security-policy']).toContain("default-src 'self'");
+    expect(page.headers['x-content-type-options']).toBe('nosniff');
+    expect((await get('/../package.json')).statusCode).toBe(404);
+    expect((await get('/healthz')).json()).toEqual({ ok: true });
+    expect(api.url).toContain('127.0.0.1');
+  });
+});
+
+describe('live', () => {
+  function connect(token: string, query = '', headers: Record<string, string> = {}) {
+    const ws = new WebSocket(`ws://127.0.0.1:${api.port}/api/live${query}`, [`pulseseal.${token}`], { headers });
+    const messages: LiveMessage[] = [];
+    ws.on('message', (bytes) => messages.push(JSON.parse(String(bytes))));
+    const opened = new Promise<boolean>((resolve) => {
+      ws.on('open', () => resolve(true));
+      ws.on('error', () => resolve(false));
+    });
+    const until = async (wanted: (message: LiveMessage) => boolean): Promise<LiveMessage> => {
+      for (let i = 0; i < 400; i++) {
+        const found = messages.find(wanted);
+        if (found !== undefined) return found;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      throw new Error('the message did not come');
+    };
+    return { ws, messages, opened, until };
+  }
+
+  const waveBlock = (patient: string) =>
+    ({
+      kind: 'wave',
+      block: {
+        id: 'x',
+        patient,
+        device: 'strap',
+        code: codes.ecgLeadI,
+        unit: 'uV',
+        scale: [25, -1, 0],
+        rateHz: 250,
+        atMs: startMs,
+        samples: [1, -2, 400],
+        grade: 'provisional',
+        quality: 0,
+        history: false,
+      },
+    }) as const;
+
+  it('refuses a socket without a valid token, and one of a foreign page', async () => {
+    expect(await connect('wrong').opened).toBe(false);
+    const { token } = await login(clinicianGrant);
+    expect(await connect(token, '', { origin: 'http://evil.example' }).opened).toBe(false);
+    const own = connect(token, '', { origin: `http://127.0.0.1:${api.port}` });
+    expect(await own.opened).toBe(true);
+    own.ws.close();
+  });
+
+  it('brings the board, then alerts at once, changed patients, ticks, and the ECG asked for', async () => {
+    const { token } = await login(clinicianGrant);
+    const live = connect(token, '?wave=p1');
+    await live.opened;
+    await live.until((m) => m.type === 'snapshot' && m.board.patients.length === 2);
+    await desaturate();
+    await live.until((m) => m.type === 'alert' && m.alert.rule === 'hard-spo2-low');
+    await service.handle([waveBlock('p2'), waveBlock('p1')]);
+    expect(await live.until((m) => m.type === 'wave')).toEqual({
+      type: 'wave',
+      patient: 'p1',
+      code: codes.ecgLeadI,
+      rateHz: 250,
+      atMs: startMs,
+      millivoltPerBit: 0.0025,
+      samples: [1, -2, 400],
+    });
+    await live.until((m) => m.type === 'patient' && m.patient.news2?.total === 3);
+    await live.until((m) => m.type === 'tick' && m.nowMs === clock.nowMs());
+    live.ws.close();
+  });
+
+  it('brings a caregiver neither waves nor values nor other people', async () => {
+    const { token } = await login(caregiverGrant, 'Eva');
+    const live = connect(token, '?wave=p1');
+    await live.opened;
+    await desaturate();
+    await desaturate(createBedside('p2'));
+    await service.handle([waveBlock('p1')]);
+    const alert = await live.until((m) => m.type === 'alert');
+    expect(alert).toMatchObject({ alert: { rule: 'concern', readingId: null } });
+    await live.until((m) => m.type === 'patient');
+    await live.until((m) => m.type === 'tick');
+    const all = JSON.stringify(live.messages);
+    expect(all).not.toMatch(/Karl|"p2|"75"|hard-|news2-|"wave"|limit/);
+    live.ws.close();
+  });
+
+  it('closes a socket whose session ends', async () => {
+    const { token } = await login(clinicianGrant);
+    const live = connect(token);
+    await live.opened;
+    const closed = new Promise<number>((resolve) => live.ws.on('close', resolve));
+    await api.server.inject({ method: 'POST', url: '/api/logout', headers: { authorization: `Bearer ${token}` } });
+    expect(await closed).toBe(4401);
+  });
+});
