@@ -9,7 +9,7 @@ import {
   thumbprint,
   verifySigned,
 } from '@pulseseal/protocol';
-import { encode, fieldsOf } from './codec.ts';
+import { encode, parsePlaces } from './codec.ts';
 import type { ContractCall, ContractContext } from './context.ts';
 import { ContractRefusal, requireThat } from './failures.ts';
 import { ACT_WINDOW_MS, MAX_ACT_BYTES } from './limits.ts';
@@ -60,7 +60,7 @@ export function refuseAct(call: ContractCall): void {
 async function readCounter(ctx: ContractContext, key: string): Promise<number> {
   const bytes = await ctx.get(key);
   // Counters begin at 0 or 1, as the signer likes.
-  return bytes === undefined ? -1 : fieldsOf(bytes, 'act counter').uint();
+  return bytes === undefined ? -1 : parsePlaces(bytes, 'act counter', (f) => f.uint());
 }
 
 function parseAct(bytes: Uint8Array) {

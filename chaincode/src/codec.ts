@@ -1,80 +1,74 @@
-import { type CborValue, decodeItem, encodeItem } from '@pulseseal/protocol';
+import { type CborValue, encodeItem, Reader } from '@pulseseal/protocol';
 import { requireThat } from './failures.ts';
-import { MAX_UINT } from './limits.ts';
 
 /** Deterministic CBOR of a small fixed structure. */
 export function encode(value: CborValue): Uint8Array {
   return encodeItem(value);
 }
 
-/** Reads the places of one array in order. Refuses by `argument-malformed`, naming `what`. */
-export interface Fields {
+/** Reads the places of one array in order. Wrong ones are refused: by the reader's Refusal or `argument-malformed`. */
+export interface Places {
   uint(): number;
   bytes(length?: number): Uint8Array;
   text(): string;
-  bytesOrNull(length: number): Uint8Array | null;
-  list<T>(read: (fields: Fields) => T): T[];
+  bytesOrNull(length?: number): Uint8Array | null;
+  list<T>(read: (places: Places) => T): T[];
   byteStrings(length?: number): Uint8Array[];
-  /** Refuses what is left over. */
-  end(): void;
   readonly left: number;
 }
 
-/** One deterministic array, whole. Other items, other spellings and trailing bytes are refused. */
-export function fieldsOf(bytes: Uint8Array, what: string): Fields {
-  return over(decodeItem(bytes), what);
+/** Reads one array, whole; other spellings, places left over and trailing bytes are refused. */
+export function parsePlaces<T>(bytes: Uint8Array, what: string, read: (places: Places) => T): T {
+  const reader = new Reader(bytes);
+  const value = readArray(reader, what, read);
+  reader.done();
+  return value;
 }
 
-function over(value: CborValue, what: string): Fields {
-  requireThat(Array.isArray(value), 'argument-malformed', `${what}: array expected`);
-  const items: readonly CborValue[] = value;
-  let at = 0;
-  const take = (): CborValue => {
-    requireThat(at < items.length, 'argument-malformed', `${what}: ${items.length} places are too few`);
-    return items[at++]!;
+function readArray<T>(reader: Reader, what: string, read: (places: Places) => T): T {
+  // Every item has at least one byte, so the bytes themselves bound the count.
+  const places = placesOf(reader, reader.array(reader.end), what);
+  const value = read(places);
+  requireThat(places.left === 0, 'argument-malformed', `${what}: ${places.left} places too many`);
+  return value;
+}
+
+function placesOf(reader: Reader, count: number, what: string): Places {
+  let left = count;
+  const take = () => {
+    requireThat(left > 0, 'argument-malformed', `${what}: places are missing`);
+    left--;
   };
-  const fields: Fields = {
+  const bytes = (length?: number) => (length === undefined ? reader.byteString(reader.end) : reader.bytesOf(length));
+  const places: Places = {
     uint() {
-      const item = take();
-      requireThat(
-        typeof item === 'number' && Number.isInteger(item) && item >= 0 && item <= MAX_UINT,
-        'argument-malformed',
-        `${what}: place ${at - 1} is no unsigned integer`,
-      );
-      return item;
+      take();
+      return reader.uint();
     },
     bytes(length) {
-      const item = take();
-      requireThat(
-        item instanceof Uint8Array && (length === undefined || item.length === length),
-        'argument-malformed',
-        `${what}: place ${at - 1} is no byte string${length === undefined ? '' : ` of ${length}`}`,
-      );
-      return item;
+      take();
+      return bytes(length);
     },
     text() {
-      const item = take();
-      requireThat(typeof item === 'string', 'argument-malformed', `${what}: place ${at - 1} is no text`);
-      return item;
+      take();
+      return reader.text(reader.end);
     },
     bytesOrNull(length) {
-      if (at < items.length && items[at] === null) {
-        at++;
-        return null;
-      }
-      return fields.bytes(length);
+      take();
+      return reader.orNull(() => bytes(length));
     },
     list(read) {
-      const inner = over(take(), what);
-      const out = [];
-      while (inner.left > 0) out.push(read(inner));
-      return out;
+      take();
+      return readArray(reader, what, (inner) => {
+        const out = [];
+        while (inner.left > 0) out.push(read(inner));
+        return out;
+      });
     },
-    byteStrings: (length) => fields.list((inner) => inner.bytes(length)),
-    end: () => requireThat(at === items.length, 'argument-malformed', `${what}: ${items.length} places are too many`),
+    byteStrings: (length) => places.list((inner) => inner.bytes(length)),
     get left() {
-      return items.length - at;
+      return left;
     },
   };
-  return fields;
+  return places;
 }

@@ -1,4 +1,4 @@
-import { encode, fieldsOf } from './codec.ts';
+import { encode, type Places, parsePlaces } from './codec.ts';
 import { ContractRefusal } from './failures.ts';
 
 /** What the ledger tells gateways and agents. Ids are the raw bytes of the protocol. */
@@ -65,15 +65,12 @@ export function encodeFact(fact: LedgerFact): Uint8Array {
   }
 }
 
-/** The fact of an event. @throws ContractRefusal on another name or shape. */
+/** The fact of an event. @throws ContractRefusal or Refusal on another name or shape. */
 export function parseFact(event: { readonly name: string; readonly payload: Uint8Array }): LedgerFact {
-  const f = fieldsOf(event.payload, event.name);
-  const fact = readFact(event.name, f);
-  f.end();
-  return fact;
+  return parsePlaces(event.payload, 'event', (f) => readFact(event.name, f));
 }
 
-function readFact(name: string, f: ReturnType<typeof fieldsOf>): LedgerFact {
+function readFact(name: string, f: Places): LedgerFact {
   switch (name) {
     case 'GatewayRegistered':
       return { name, gateway: f.bytes(32), logId: f.bytes(32) };

@@ -1,7 +1,7 @@
 export { logIdOf, signAct } from './act.ts';
-export { uintBytes } from './arguments.ts';
+export { checkSizes, uintBytes } from './arguments.ts';
 export { type LedgerCall, ledgerCalls } from './calls.ts';
-export { encode as encodeFields, type Fields, fieldsOf } from './codec.ts';
+export { encode as encodePlaces, type Places, parsePlaces } from './codec.ts';
 export * from './context.ts';
 export { type Consistency, encodeConsistency, parseConsistency } from './contracts/tree-heads.ts';
 export { callEffects, isLedgerFunction, isLedgerQuery, queryKey, runContract } from './dispatch.ts';

@@ -1,4 +1,4 @@
-import { encode, fieldsOf } from './codec.ts';
+import { encode, parsePlaces } from './codec.ts';
 
 /** What a query answers, as CBOR arrays in the order of the fields below. Times are the block's, ms since 1970 UTC. */
 
@@ -57,64 +57,68 @@ const only = (values: readonly number[]): number | null => values[0] ?? null;
 
 export const gatewayRecord = {
   encode: (r: GatewayRecord) => encode([r.key, r.tenant, r.logId, r.registeredMs, optional(r.retiredMs)]),
-  parse(bytes: Uint8Array): GatewayRecord {
-    const f = fieldsOf(bytes, 'gateway record');
-    return {
+  parse: (bytes: Uint8Array): GatewayRecord =>
+    parsePlaces(bytes, 'gateway record', (f) => ({
       key: f.bytes(),
       tenant: f.text(),
       logId: f.bytes(32),
       registeredMs: f.uint(),
       retiredMs: only(f.list((i) => i.uint())),
-    };
-  },
+    })),
 };
 
 export const deviceRecord = {
   encode: (r: DeviceRecord) => encode([r.owner, r.saltedKeyHash, r.registeredMs, optional(r.retiredMs)]),
-  parse(bytes: Uint8Array): DeviceRecord {
-    const f = fieldsOf(bytes, 'device record');
-    return {
+  parse: (bytes: Uint8Array): DeviceRecord =>
+    parsePlaces(bytes, 'device record', (f) => ({
       owner: f.bytes(32),
       saltedKeyHash: f.bytes(32),
       registeredMs: f.uint(),
       retiredMs: only(f.list((i) => i.uint())),
-    };
-  },
+    })),
 };
 
 export const recipientRecord = {
   encode: (r: RecipientRecord) => encode([r.identity, r.prekeyHash, r.untilMs, r.putMs]),
-  parse(bytes: Uint8Array): RecipientRecord {
-    const f = fieldsOf(bytes, 'recipient record');
-    return { identity: f.bytes(), prekeyHash: f.bytes(32), untilMs: f.uint(), putMs: f.uint() };
-  },
+  parse: (bytes: Uint8Array): RecipientRecord =>
+    parsePlaces(bytes, 'recipient record', (f) => ({
+      identity: f.bytes(),
+      prekeyHash: f.bytes(32),
+      untilMs: f.uint(),
+      putMs: f.uint(),
+    })),
 };
 
 export const consentRecord = {
   encode: (r: ConsentRecord) => encode([r.pseudonym, r.rid, r.grantedMs, optional(r.revokedMs)]),
-  parse(bytes: Uint8Array): ConsentRecord {
-    const f = fieldsOf(bytes, 'consent record');
-    return {
+  parse: (bytes: Uint8Array): ConsentRecord =>
+    parsePlaces(bytes, 'consent record', (f) => ({
       pseudonym: f.bytes(16),
       rid: f.bytes(8),
       grantedMs: f.uint(),
       revokedMs: only(f.list((i) => i.uint())),
-    };
-  },
+    })),
 };
 
 export const manifestRecord = {
   encode: (r: ManifestRecord) => encode([r.version, r.hash, r.previous, r.putMs]),
-  parse(bytes: Uint8Array): ManifestRecord {
-    const f = fieldsOf(bytes, 'manifest record');
-    return { version: f.uint(), hash: f.bytes(32), previous: f.bytesOrNull(32), putMs: f.uint() };
-  },
+  parse: (bytes: Uint8Array): ManifestRecord =>
+    parsePlaces(bytes, 'manifest record', (f) => ({
+      version: f.uint(),
+      hash: f.bytes(32),
+      previous: f.bytesOrNull(32),
+      putMs: f.uint(),
+    })),
 };
 
 export const treeHeadRecord = {
   encode: (r: TreeHeadRecord) => encode([r.gateway, r.size, r.root, r.hash, r.anchoredMs]),
-  parse(bytes: Uint8Array): TreeHeadRecord {
-    const f = fieldsOf(bytes, 'tree head record');
-    return { gateway: f.bytes(32), size: f.uint(), root: f.bytes(32), hash: f.bytes(32), anchoredMs: f.uint() };
-  },
+  parse: (bytes: Uint8Array): TreeHeadRecord =>
+    parsePlaces(bytes, 'tree head record', (f) => ({
+      gateway: f.bytes(32),
+      size: f.uint(),
+      root: f.bytes(32),
+      hash: f.bytes(32),
+      anchoredMs: f.uint(),
+    })),
 };

@@ -1,14 +1,14 @@
-import { equalBytes, toHex } from '@pulseseal/crypto';
-import { parseCoseKey, parseSigned, verifyConsistency, verifySigned } from '@pulseseal/protocol';
+import { type CryptoProvider, equalBytes, toHex } from '@pulseseal/crypto';
+import { attempt, parseCoseKey, parseSigned, type Sth, verifyConsistency, verifySigned } from '@pulseseal/protocol';
 import { refuseAct } from '../act.ts';
 import { parsed, takeArguments } from '../arguments.ts';
-import { encode, fieldsOf } from '../codec.ts';
+import { encode, parsePlaces } from '../codec.ts';
 import type { ContractCall, ContractContext } from '../context.ts';
 import { encodeFact } from '../events.ts';
 import { requireThat } from '../failures.ts';
 import { MAX_CONSISTENCY_HASHES } from '../limits.ts';
 import { stateKey } from '../names.ts';
-import { treeHeadRecord } from '../records.ts';
+import { type TreeHeadRecord, treeHeadRecord } from '../records.ts';
 import { activeGateway } from './gateways.ts';
 
 /** Second argument of AnchorTreeHead: CBOR([oldSize, newSize, [* h32]]). The first head of a log has [0, size, []]. */
@@ -24,9 +24,11 @@ export function encodeConsistency({ oldSize, newSize, path }: Consistency): Uint
 
 export function parseConsistency(bytes: Uint8Array): Consistency {
   return parsed('consistency', () => {
-    const fields = fieldsOf(bytes, 'consistency');
-    const consistency = { oldSize: fields.uint(), newSize: fields.uint(), path: fields.byteStrings(32) };
-    fields.end();
+    const consistency = parsePlaces(bytes, 'consistency', (f) => ({
+      oldSize: f.uint(),
+      newSize: f.uint(),
+      path: f.byteStrings(32),
+    }));
     requireThat(consistency.path.length <= MAX_CONSISTENCY_HASHES, 'argument-malformed', 'consistency path too long');
     return consistency;
   });
@@ -58,15 +60,7 @@ export async function anchorTreeHead(ctx: ContractContext, call: ContractCall): 
     'consistency-invalid',
     'sizes of the proof',
   );
-  requireThat(
-    last === undefined
-      ? consistency.path.length === 0
-      : verifyConsistency(
-          { oldSize, newSize: sth.size, oldRoot: last.root, newRoot: sth.root, path: consistency.path },
-          ctx.crypto,
-        ),
-    'consistency-invalid',
-  );
+  requireConsistent(consistency, last, sth, ctx.crypto);
   requireThat(verifySigned(signed, parseCoseKey(gateway.key), ctx.crypto), 'head-signature');
   const hash = ctx.crypto.sha256(sthBytes);
   const { size, root, logId } = sth;
@@ -75,4 +69,16 @@ export async function anchorTreeHead(ctx: ContractContext, call: ContractCall): 
     'TreeHeadAnchored',
     encodeFact({ name: 'TreeHeadAnchored', gateway: sth.gateway, logId, size, root, hash }),
   );
+}
+
+/** RFC 9162 section 2.1.4.2, from the anchored root. A first head has nothing to be consistent with, so no path. */
+function requireConsistent(
+  { path }: Consistency,
+  last: TreeHeadRecord | undefined,
+  { size, root }: Sth,
+  crypto: CryptoProvider,
+): void {
+  const [oldSize, oldRoot] = last === undefined ? [0, new Uint8Array(0)] : [last.size, last.root];
+  const claim = { oldSize, newSize: size, oldRoot, newRoot: root, path };
+  requireThat(attempt(() => verifyConsistency(claim, crypto)).ok, 'consistency-invalid');
 }

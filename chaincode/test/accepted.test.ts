@@ -1,0 +1,146 @@
+import { createNativeCrypto } from '@pulseseal/crypto';
+import { encodeCoseKey } from '@pulseseal/protocol';
+import { expect, test } from 'vitest';
+import {
+  ACT_WINDOW_MS,
+  consentRecord,
+  deviceRecord,
+  gatewayRecord,
+  ledgerCalls,
+  logIdOf,
+  manifestRecord,
+  parseFact,
+  queryKey,
+  recipientRecord,
+  treeHeadRecord,
+  uintBytes,
+} from '../src/mod.ts';
+import {
+  closeOf,
+  consent,
+  createActors,
+  createEvidenceLog,
+  filled,
+  manifestOf,
+  prekeyHash,
+  pseudonym,
+  rid,
+  saltedKeyHash,
+  tenant,
+} from './actors.ts';
+import { createGround, startMs } from './ground.ts';
+
+const crypto = createNativeCrypto();
+const actors = createActors(crypto);
+const { operator, gateway, owner, recipient, device } = actors;
+const ground = () => createGround(crypto, actors).registerAll();
+
+test('a gateway is registered with its tenant and the one log it may anchor, then retired', async () => {
+  const g = await ground();
+  const row = () => gatewayRecord.parse(g.rows.get(queryKey('GetGateway', [gateway.thumbprint]))!);
+  const logId = logIdOf(gateway.thumbprint, tenant, crypto);
+  expect(row()).toEqual({ key: encodeCoseKey(gateway.key), tenant, logId, registeredMs: startMs, retiredMs: null });
+  const { events } = await g.signed(operator, ledgerCalls.retireGateway(gateway.thumbprint));
+  expect(row().retiredMs).toBe(startMs);
+  expect(events.map(parseFact)).toEqual([{ name: 'GatewayRetired', gateway: gateway.thumbprint }]);
+});
+
+test('a device keeps only thumbprint and salted hash; its owner can retire it', async () => {
+  const g = await ground();
+  const row = () => deviceRecord.parse(g.rows.get(queryKey('GetDevice', [pseudonym]))!);
+  expect(row()).toEqual({ owner: owner.thumbprint, saltedKeyHash, registeredMs: startMs, retiredMs: null });
+  for (const value of g.rows.values()) expect(Buffer.from(value).includes(owner.key.publicKey)).toBe(false);
+  await g.signed(owner, ledgerCalls.retireDevice(pseudonym, owner.key));
+  expect(row().retiredMs).toBe(startMs);
+});
+
+test('a recipient publishes its next prekey under the same rid', async () => {
+  const g = await ground();
+  await g.signed(recipient, ledgerCalls.putRecipient(rid, recipient.key, prekeyHash, startMs + 1));
+  await g.signed(recipient, ledgerCalls.putRecipient(rid, recipient.key, filled(32, 1), startMs + 2));
+  expect(recipientRecord.parse(g.rows.get(queryKey('GetRecipient', [rid]))!)).toEqual({
+    identity: encodeCoseKey(recipient.key),
+    prekeyHash: filled(32, 1),
+    untilMs: startMs + 2,
+    putMs: startMs,
+  });
+});
+
+test('a consent is granted and revoked, also after the device was retired', async () => {
+  const g = await ground();
+  await g.signed(owner, ledgerCalls.grantConsent(consent, pseudonym, rid, owner.key));
+  await g.signed(owner, ledgerCalls.retireDevice(pseudonym, owner.key));
+  const { events } = await g.signed(owner, ledgerCalls.revokeConsent(consent, owner.key));
+  expect(consentRecord.parse(g.rows.get(queryKey('GetConsent', [consent]))!).revokedMs).toBe(startMs);
+  expect(events.map(parseFact)).toEqual([{ name: 'ConsentRevoked', consent, pseudonym, rid }]);
+});
+
+test('manifests follow each other by version and hash, and every version stays readable', async () => {
+  const g = await ground();
+  const one = manifestOf(owner);
+  const two = manifestOf(owner, { version: 2, previous: crypto.sha256(one) });
+  for (const manifest of [one, two]) await g.run(ledgerCalls.putManifest(manifest, owner.key));
+  const row = (...args: Uint8Array[]) => manifestRecord.parse(g.rows.get(queryKey('GetManifest', args))!);
+  expect(row(pseudonym)).toEqual({
+    version: 2,
+    hash: crypto.sha256(two),
+    previous: crypto.sha256(one),
+    putMs: startMs,
+  });
+  expect(row(pseudonym, uintBytes(1)).hash).toEqual(crypto.sha256(one));
+  for (const value of g.rows.values()) expect(Buffer.from(value).includes(rid)).toBe(false);
+});
+
+test('tree heads grow by proof over every pair of sizes up to 20', async () => {
+  for (let oldSize = 1; oldSize < 20; oldSize++) {
+    for (let newSize = oldSize + 1; newSize <= 20; newSize += 3) {
+      const g = await ground();
+      const log = createEvidenceLog(gateway, crypto);
+      const first = log.head(oldSize, null);
+      await g.run(ledgerCalls.anchorTreeHead(first, log.consistency(0, oldSize)));
+      const second = log.head(newSize, crypto.sha256(first));
+      const { events } = await g.run(ledgerCalls.anchorTreeHead(second, log.consistency(oldSize, newSize)));
+      const root = log.tree.root(newSize);
+      const hash = crypto.sha256(second);
+      const expected = { gateway: gateway.thumbprint, size: newSize, root, hash };
+      expect(treeHeadRecord.parse(g.rows.get(queryKey('GetTreeHead', [log.logId]))!)).toEqual({
+        ...expected,
+        anchoredMs: startMs,
+      });
+      expect(events.map(parseFact)).toEqual([{ name: 'TreeHeadAnchored', logId: log.logId, ...expected }]);
+    }
+  }
+});
+
+test.each([
+  ['a registered gateway', gateway],
+  ['a recipient', recipient],
+  ['an owner', owner],
+] as const)('%s reports a dispute', async (_who, reporter) => {
+  const g = await ground();
+  await g.signed(recipient, ledgerCalls.putRecipient(rid, recipient.key, prekeyHash, startMs + 1));
+  const a = closeOf(device);
+  const b = closeOf(device, { root: filled(32, 9) });
+  const { events } = await g.signed(reporter, ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, reporter.key));
+  expect(events.map(parseFact)).toMatchObject([{ name: 'DisputeReported', oh: filled(32, 0x70), segment: 3 }]);
+});
+
+test('an act counts at both edges of its window, and counters of two signers are apart', async () => {
+  const g = await ground();
+  const call = ledgerCalls.putRecipient(rid, recipient.key, prekeyHash, startMs + 1);
+  expect(await g.verdict(call, g.act(recipient, call, { counter: 1, timeMs: startMs - ACT_WINDOW_MS }))).toBe(
+    'accepted',
+  );
+  expect(await g.verdict(call, g.act(recipient, call, { counter: 2, timeMs: startMs + ACT_WINDOW_MS }))).toBe(
+    'accepted',
+  );
+  expect(await g.verdict(call, g.act(recipient, call, { counter: 2 }))).toBe('act-replayed');
+});
+
+test('the same act played twice changes nothing the second time', async () => {
+  const g = await ground();
+  const call = ledgerCalls.putRecipient(rid, recipient.key, prekeyHash, startMs + 1);
+  const act = g.act(recipient, call);
+  expect(await g.verdict(call, act)).toBe('accepted');
+  expect(await g.verdict(call, act)).toBe('act-replayed');
+});
