@@ -25,11 +25,13 @@ export interface FeedRecord {
 /**
  * Layout: version 1; upstream position + 1, or 0; count; items. Numbers are LEB128. An item: flags; bytes of the topic
  * shared with the item before; rest of the topic with its length; then the body with its length, or the log's name
- * (unless as before), the difference to the position of the reference before (zigzag), offset, and length + 1.
+ * (unless as before), the distance to the position of the reference before, offset, and length + 1.
  */
 const VERSION = 1;
 const IS_REFERENCE = 1;
 const SAME_LOG = 2;
+/** The position lies before that of the reference before. */
+const BACKWARDS = 4;
 
 /** Cuts `items` into records below the target size, the upstream position in the last of them only. */
 export function encodeFeedRecords(items: readonly FeedItem[], upstreamPosition: number | undefined): Uint8Array[] {
@@ -63,7 +65,8 @@ function encodeRecord(items: readonly FeedItem[], upstreamPosition: number | und
     const shared = sharedLength(lastTopic, topic);
     const reference = 'reference' in item ? item.reference : undefined;
     const isSameLog = reference?.log === lastLog;
-    out.number((reference === undefined ? 0 : IS_REFERENCE) | (isSameLog ? SAME_LOG : 0));
+    const step = reference === undefined ? 0 : reference.position - lastPosition;
+    out.number((reference === undefined ? 0 : IS_REFERENCE) | (isSameLog ? SAME_LOG : 0) | (step < 0 ? BACKWARDS : 0));
     out.number(shared);
     out.block(topic.subarray(shared));
     lastTopic = topic;
@@ -73,8 +76,7 @@ function encodeRecord(items: readonly FeedItem[], upstreamPosition: number | und
     }
     const { log, position, offset = 0, length } = item.reference;
     if (!isSameLog) out.block(Buffer.from(log));
-    const step = position - lastPosition;
-    out.number(step >= 0 ? step * 2 : -step * 2 - 1);
+    out.number(Math.abs(step));
     out.number(offset);
     out.number(length === undefined ? 0 : length + 1);
     lastLog = log;
@@ -105,8 +107,9 @@ export function decodeFeedRecord(bytes: Uint8Array): FeedRecord {
       continue;
     }
     if ((flags & SAME_LOG) === 0) lastLog = Buffer.from(source.block()).toString();
-    const zigzag = source.number();
-    lastPosition += zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+    const distance = source.number();
+    lastPosition += (flags & BACKWARDS) === 0 ? distance : -distance;
+    if (!Number.isSafeInteger(lastPosition) || lastPosition < 0) throw busFailure('bus-message-damaged', 'position');
     const offset = source.number();
     const length = source.number();
     const part = length === 0 ? { offset } : { offset, length: length - 1 };

@@ -25,18 +25,20 @@ const SLOT_STRIDE_BYTES = 4096;
 
 /** Opens or makes the cursor file `path`. Two slots, written in turn, the higher intact one counts. */
 export async function openCursor(path: string, fs: FileSystem = createNodeFileSystem()): Promise<Cursor> {
-  let file: OpenFile;
+  let opened: OpenFile | undefined;
   let size: number;
   const slots: (Place | undefined)[] = [];
   try {
     await fs.makeFolder(dirname(path));
-    file = await fs.open(path, 'write');
-    size = await file.size();
-    for (let i = 0; i < 2; i++) slots.push(await readSlot(file, i * SLOT_STRIDE_BYTES));
+    opened = await fs.open(path, 'write');
+    size = await opened.size();
+    for (let i = 0; i < 2; i++) slots.push(await readSlot(opened, i * SLOT_STRIDE_BYTES));
     await fs.syncFolder(dirname(path));
   } catch (error) {
+    await opened?.close();
     throw diskFailure(error, 'cursor');
   }
+  const file = opened;
   const [first, second] = slots;
   let saved: Place = later(first, second) ?? { position: 0, part: 0 };
   let nextSlot = first !== undefined && saved === first ? 1 : 0;

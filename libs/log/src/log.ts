@@ -58,9 +58,14 @@ export async function openLog(settings: LogSettings): Promise<Log> {
     await fs.makeFolder(dir);
     unlock = await fs.lock(join(dir, 'writer.lock'));
     if (unlock === undefined) throw logFailure('log-locked');
-    const recovered = await recoverLog(fs, dir, settings.seal);
     const markFile = await fs.open(watermarkPath(dir), 'write');
-    return runLog(settings, bounds, fs, recovered, markFile, unlock);
+    try {
+      const recovered = await recoverLog(fs, dir, settings.seal);
+      return runLog(settings, bounds, fs, recovered, markFile, unlock);
+    } catch (error) {
+      await markFile.close();
+      throw error;
+    }
   } catch (error) {
     unlock?.();
     throw error instanceof Error && error.name === 'Failure' ? error : diskFailure(error, 'open');
@@ -216,14 +221,10 @@ function runLog(
     async close() {
       if (isClosed) return;
       isClosed = true;
-      try {
-        await begin();
-        await writer.close();
-        await watermark.close();
-        await cache.close();
-      } finally {
-        unlock();
-      }
+      await begin();
+      const ends = await Promise.allSettled([writer.close(), watermark.close(), cache.close()]);
+      unlock();
+      for (const e of ends) if (e.status === 'rejected') throw diskFailureOf(e.reason);
     },
   };
 }

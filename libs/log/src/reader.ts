@@ -1,6 +1,6 @@
 import type { Clock } from '@pulseseal/runtime';
 import { createNodeFileSystem } from './adapters/file-system-node.ts';
-import { diskFailure, isAbsent } from './failures.ts';
+import { diskFailure, isAbsent, logFailure } from './failures.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { POLL_PERIOD_MS } from './limits.ts';
 import { type ReadableLog, type ReadBounds, type ReadResult, readRecord, readRecords } from './read.ts';
@@ -38,18 +38,21 @@ export async function openLogReader(settings: LogReaderSettings): Promise<LogRea
   const { dir, seal } = settings;
   const fs = settings.fs ?? createNodeFileSystem();
   const cache = createSegmentCache(fs, dir, seal);
-  let markFile: OpenFile | undefined;
+  let markFile: Promise<OpenFile | undefined> | undefined;
+  let isClosed = false;
   let bases: readonly Position[] = [];
   let end: Position = 0;
   /** Whether `bases` reaches to `end`. */
   let isListed = false;
 
-  const openMark = async () => {
-    try {
-      markFile ??= await fs.open(watermarkPath(dir), 'read');
-    } catch (error) {
-      if (!isAbsent(error)) throw error;
-    }
+  // One promise: two who open at once would leave a file behind.
+  const openMark = async (): Promise<OpenFile | undefined> => {
+    if (isClosed) throw logFailure('log-closed');
+    markFile ??= fs.open(watermarkPath(dir), 'read').catch((error: unknown) => {
+      markFile = undefined;
+      if (isAbsent(error)) return undefined;
+      throw error;
+    });
     return markFile;
   };
   const refreshEnd = async () => {
@@ -75,7 +78,7 @@ export async function openLogReader(settings: LogReaderSettings): Promise<LogRea
       // After the end, so that the list reaches as far; segments go only by retention.
       if (!isListed) await list();
     } catch (error) {
-      throw diskFailure(error, 'read');
+      throw error instanceof Error && error.name === 'Failure' ? error : diskFailure(error, 'read');
     }
     return { bases, end };
   };
@@ -111,9 +114,11 @@ export async function openLogReader(settings: LogReaderSettings): Promise<LogRea
       return waitUntil(hasMore, (changed) => fs.watch(watermarkPath(dir), changed), wait);
     },
     async close() {
+      isClosed = true;
       await cache.close();
-      await markFile?.close();
+      const file = await markFile?.catch(() => undefined);
       markFile = undefined;
+      await file?.close();
     },
   };
 }

@@ -96,6 +96,7 @@ interface Entry {
 
 export function createSegmentCache(fs: FileSystem, dir: string, seal: RecordSeal | undefined): SegmentCache {
   const entries = new Map<Position, Entry>();
+  let isClosed = false;
   const closeEntry = (entry: Entry) =>
     entry.segment.then(
       (s) => s?.file.close(),
@@ -114,6 +115,7 @@ export function createSegmentCache(fs: FileSystem, dir: string, seal: RecordSeal
   };
   return {
     async use(base, task) {
+      if (isClosed) throw logFailure('log-closed');
       let entry = entries.get(base);
       if (entry === undefined) entry = { segment: openSegment(fs, dir, base, seal), users: 0, isForgotten: false };
       // Setting it again moves it to the young end.
@@ -140,6 +142,7 @@ export function createSegmentCache(fs: FileSystem, dir: string, seal: RecordSeal
       if (entry !== undefined) void drop(base, entry);
     },
     async close() {
+      isClosed = true;
       await Promise.all([...entries].map(([base, entry]) => drop(base, entry)));
     },
   };

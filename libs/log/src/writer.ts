@@ -188,11 +188,11 @@ export function createBatchWriter(
   };
 }
 
+/** Syncs even when there is nothing to cut: a disk that still refuses shows it here. */
 async function cutSegment(fs: FileSystem, path: string, sizeBytes: number): Promise<void> {
   const file = await fs.open(path, 'write');
   try {
-    if ((await file.size()) <= sizeBytes) return;
-    await file.truncate(sizeBytes);
+    if ((await file.size()) > sizeBytes) await file.truncate(sizeBytes);
     await file.sync();
   } finally {
     await file.close();

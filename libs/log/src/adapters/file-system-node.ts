@@ -1,4 +1,4 @@
-import { closeSync, openSync, watch } from 'node:fs';
+import { closeSync, existsSync, openSync, watch } from 'node:fs';
 import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { isAbsent } from '../failures.ts';
@@ -65,10 +65,11 @@ async function openFile(path: string, mode: OpenMode): Promise<OpenFile> {
 
 /**
  * Node has no flock. SQLite's exclusive lock is the operating system's own record lock on every platform: it ends with
- * the process, and SQLite also keeps two connections of one process apart. The file stays empty.
+ * the process, and SQLite also keeps two connections of one process apart. The file stays empty. Nothing else may open it.
  */
 function lockFile(path: string): (() => void) | undefined {
-  closeSync(openSync(path, 'a', 0o600));
+  // Only when absent: closing a second descriptor of the file would end this process's own lock on it (POSIX).
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     database.exec('PRAGMA journal_mode=MEMORY; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
