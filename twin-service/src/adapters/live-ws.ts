@@ -6,7 +6,7 @@ import type { Sessions } from '../sessions.ts';
 
 const protocolPrefix = 'pulseseal.';
 
-/** A client has nothing to say but pings. */
+/** A client has nothing to say but pings and whose ECG it wants. */
 const maxClientMessageBytes = 1024;
 
 const closeCodes = { 'too-slow': 1013, expired: 4401, stopping: 1001 } as const;
@@ -37,9 +37,12 @@ export function attachLive(server: Server, hub: LiveHub, sessions: Sessions): ()
       return;
     }
     sockets.handleUpgrade(request, socket, head, (ws) => {
+      let wave = url.searchParams.get('wave');
       const client: LiveClient = {
         viewer,
-        wave: url.searchParams.get('wave'),
+        get wave() {
+          return wave;
+        },
         bufferedBytes: () => ws.bufferedAmount,
         send: (text) => ws.send(text, () => {}),
         // A client that lags does not read a close frame either: it is cut.
@@ -48,7 +51,10 @@ export function attachLive(server: Server, hub: LiveHub, sessions: Sessions): ()
       };
       ws.on('error', () => ws.terminate());
       ws.on('close', () => hub.leave(client));
-      ws.on('message', () => {});
+      ws.on('message', (data, isBinary) => {
+        const wanted = isBinary ? undefined : wantedWave(String(data));
+        if (wanted !== undefined) wave = wanted;
+      });
       if (!hub.join(client)) ws.close(1013, 'full');
     });
   };
@@ -58,6 +64,17 @@ export function attachLive(server: Server, hub: LiveHub, sessions: Sessions): ()
     for (const ws of sockets.clients) ws.terminate();
     sockets.close();
   };
+}
+
+/** `{"wave": patient}` or `{"wave": null}` chooses the ECG on the open socket; anything else says nothing. */
+function wantedWave(text: string): string | null | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null || !('wave' in value)) return undefined;
+    return typeof value.wave === 'string' || value.wave === null ? value.wave : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function tokenOf(request: IncomingMessage): string | undefined {
