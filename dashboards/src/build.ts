@@ -13,6 +13,7 @@ const inputs = [
   'src',
   '../libs/protocol/src',
   '../libs/crypto/src',
+  '../firmware-profiles/src',
   '../package-lock.json',
 ];
 

@@ -40,7 +40,7 @@ export function wardFixture(nowMs: number, count = 24): BoardSnapshot {
 
 /** What the same server would send a caregiver, and on purpose more: values and scores that must not be shown. */
 export function familyFixture(nowMs: number): BoardSnapshot {
-  const own = [patientFixture(2, nowMs), patientFixture(9, nowMs), patientFixture(4, nowMs)];
+  const own = [patientFixture(2, nowMs), patientFixture(4, nowMs), patientFixture(6, nowMs)];
   return { role: 'caregiver', person: 'Eva', nowMs, speed: 1, patients: own };
 }
 
@@ -57,7 +57,7 @@ function patientFixture(index: number, nowMs: number): ShownPatient {
     bed: sketch.bed,
     urgency: 0,
     headline: sketch.headline ?? 'Stable',
-    plainHeadline: 'All is well',
+    plainHeadline: 'Nothing unusual has been noticed.',
     values,
     news2: scoreOf(sketch),
     sparklines: sparklinesOf(index, sketch, nowMs),
@@ -149,7 +149,8 @@ function valuesOf(index: number, sketch: Sketch, nowMs: number): ShownValue[] {
     streamed(150456, 'SpO2', String(sketch.spo2), '%', 2_000 + off, 30_000),
     streamed(151562, 'RR', String(sketch.rr), '/min', 4_000 + (index % 5) * 6_000 + off, 45_000),
     streamed(147842, 'HR', String(sketch.hr), '/min', 1_000 + off, 20_000),
-    charted(150021, 'BP', `${sketch.bp[0]}/${sketch.bp[1]}`, 'mm[Hg]', pressureAgeMs),
+    charted(150021, 'BP', String(sketch.bp[0]), 'mm[Hg]', pressureAgeMs),
+    charted(150022, 'BP dia', String(sketch.bp[1]), 'mm[Hg]', pressureAgeMs),
     charted(150364, 'Temp', sketch.temp.toFixed(1), 'Cel', (45 + index * 4) * minute),
     charted(67108869, 'O2', index === 2 ? '1' : '0', '1', 95 * minute),
     charted(67108868, 'ACVPU', '0', '1', 95 * minute),
@@ -186,7 +187,7 @@ function sparklinesOf(index: number, sketch: Sketch, nowMs: number): Sparkline[]
   });
   const ill = sketch.total >= 5;
   return [
-    trend(150456, 'SpO2', '%', sketch.spo2, ill ? -12 : 0, 0.8),
+    trend(150456, 'SpO2', '%', sketch.spo2, ill ? -5 : 0, 0.6),
     trend(151562, 'RR', '/min', sketch.rr, ill ? 8 : 0, 1.2),
     trend(147842, 'HR', '/min', sketch.hr, ill ? 30 : 0, 4),
     trend(150364, 'Temp', 'Cel', sketch.temp, ill ? 1.2 : 0, 0.15),

@@ -1,7 +1,7 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { Caregiver } from './caregiver/caregiver.tsx';
 import type { Ports } from './ports.ts';
-import { defaultPerson, forgetSession, login, parseLoginFragment, type Session, savedSession } from './session.ts';
+import { defaultPerson, endSession, login, parseLoginFragment, type Session, savedSession } from './session.ts';
 import { settings } from './settings.ts';
 import { SignIn } from './shared/sign-in.tsx';
 import type { Sound } from './sound.ts';
@@ -43,7 +43,8 @@ export function App(props: AppProps) {
   );
   const leave = useCallback(
     (message: string | null) => {
-      forgetSession(ports);
+      const token = savedSession(ports)?.token;
+      if (token !== undefined) endSession(ports, token);
       setPhase({ kind: 'signed-out', message });
     },
     [ports],

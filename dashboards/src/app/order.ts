@@ -2,13 +2,14 @@ import type { AlertPriority, ShownAlert, ShownPatient } from '@pulseseal/protoco
 
 const rank: Record<AlertPriority, number> = { high: 0, medium: 1, low: 2, technical: 3 };
 
+const stateRank: Record<ShownAlert['state'], number> = { active: 0, acknowledged: 1, cleared: 2 };
+
 export const isOpen = (alert: ShownAlert): boolean => alert.state !== 'cleared';
 
 /** Unacknowledged before acknowledged, then by priority, then the newest first. Cleared ones last. */
 export function compareAlerts(a: ShownAlert, b: ShownAlert): number {
-  const state = (alert: ShownAlert): number => (alert.state === 'active' ? 0 : alert.state === 'acknowledged' ? 1 : 2);
   return (
-    state(a) - state(b) ||
+    stateRank[a.state] - stateRank[b.state] ||
     rank[a.priority] - rank[b.priority] ||
     b.raisedAtMs - a.raisedAtMs ||
     a.id.localeCompare(b.id)
@@ -33,23 +34,19 @@ function urgentRank(patient: ShownPatient): number {
 const bedOrder = new Intl.Collator('en', { numeric: true });
 
 /**
- * Most urgent first: open high, open medium (unacknowledged before acknowledged, then the longer waiting), then the upper
- * bound of NEWS2, low alerts, technical alerts, bed. Computed here and not taken from the snapshot, because an alert
+ * Most urgent first: open high, open medium (unacknowledged before acknowledged), then the upper bound of NEWS2, low alerts, technical alerts, bed. Computed here and not taken from the snapshot, because an alert
  * message comes before the patient's next update.
  */
 export function comparePatients(a: ShownPatient, b: ShownPatient): number {
   const urgent = urgentRank(a) - urgentRank(b);
   if (urgent !== 0) return urgent;
-  if (urgentRank(a) < 4) {
-    const waiting = (leadingAlert(a)?.raisedAtMs ?? 0) - (leadingAlert(b)?.raisedAtMs ?? 0);
-    if (waiting !== 0) return waiting;
-  }
   const open = (patient: ShownPatient, priority: AlertPriority): number =>
     patient.alerts.some((alert) => isOpen(alert) && alert.priority === priority) ? 0 : 1;
   return (
     (b.news2?.upper ?? -1) - (a.news2?.upper ?? -1) ||
     open(a, 'low') - open(b, 'low') ||
     open(a, 'technical') - open(b, 'technical') ||
+    b.urgency - a.urgency ||
     bedOrder.compare(a.bed, b.bed)
   );
 }
@@ -91,7 +88,11 @@ export function arrange(patients: readonly ShownPatient[]): Arrangement {
 
 /** Alerts of all patients, in the order somebody should answer them. */
 export function openAlerts(patients: readonly ShownPatient[]): readonly ShownAlert[] {
-  return patients.flatMap((patient) => patient.alerts.filter(isOpen)).toSorted(compareAlerts);
+  // Sorting is stable: alerts of one state and priority stand in the order of their patients, as the cards do.
+  return patients
+    .toSorted(comparePatients)
+    .flatMap((patient) => patient.alerts.filter(isOpen).toSorted(compareAlerts))
+    .toSorted((a, b) => stateRank[a.state] - stateRank[b.state] || rank[a.priority] - rank[b.priority]);
 }
 
 export interface Counts {

@@ -70,8 +70,11 @@ export function savedSession(ports: Ports): Session | undefined {
   }
 }
 
-export function forgetSession(ports: Ports): void {
+/** Forgets the token here, and asks the server to end it. */
+export function endSession(ports: Ports, token: string): void {
   ports.session.set('session', null);
+  // If the server is away, the token ends by its own time.
+  void ports.request('/api/logout', { token, body: {} }).catch(() => undefined);
 }
 
 function isSession(value: unknown): value is Session {

@@ -46,15 +46,18 @@ function Person(props: { readonly person: ShownPatient; readonly current: boolea
   const lead = leadingAlert(person);
   const heardMs = Math.max(0, ...person.devices.map((device) => device.lastHeardMs));
   const heard = useBoardTime((nowMs) => (nowMs === undefined || heardMs === 0 ? '' : plainAge(nowMs - heardMs)));
-  const mood = moodOf(lead, current);
+  const mood = moodOf(lead, current && heard !== '');
   return (
     <article className="person" data-mood={mood} data-priority={lead?.priority}>
       <div className="person-head">
         <PriorityMark priority={lead?.priority ?? 'calm'} acknowledged={lead?.state === 'acknowledged'} />
         <h2>{person.name}</h2>
       </div>
-      <p className="person-words">{wordsOf(person, lead, current)}</p>
-      <p className="person-heard">{heard === '' ? 'Not heard yet' : `Heard ${heard}`}</p>
+      <p className="person-words">{wordsOf(lead, current && heard !== '')}</p>
+      <p className="person-heard">
+        {heard === '' ? 'Nothing heard yet' : `Heard ${heard}`}
+        {mood === 'calm' && person.plainHeadline !== '' && `. ${person.plainHeadline}`}
+      </p>
       {lead !== undefined && <Answer alert={lead} />}
     </article>
   );
@@ -69,9 +72,9 @@ function moodOf(lead: ShownAlert | undefined, current: boolean): Mood {
 }
 
 /** "All is well" is said only while the feed is alive: silence is not good news. */
-function wordsOf(person: ShownPatient, lead: ShownAlert | undefined, current: boolean): string {
+function wordsOf(lead: ShownAlert | undefined, current: boolean): string {
   if (lead !== undefined) return lead.plainReason;
-  return current ? person.plainHeadline || 'All is well' : 'We cannot tell right now';
+  return current ? 'All is well' : 'We cannot tell right now';
 }
 
 function Answer(props: { readonly alert: ShownAlert }) {

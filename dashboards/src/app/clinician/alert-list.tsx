@@ -62,7 +62,7 @@ function AlertItem(props: {
               {patient?.bed ?? alert.patient} {patient?.name}
             </strong>
             <span className="alert-when">
-              <span className="sr-only">{priorityWords[alert.priority]}, raised </span>
+              {priorityWords[alert.priority]} · <span className="sr-only">raised </span>
               <Age atMs={alert.raisedAtMs} />
             </span>
           </span>

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'react';
+import { GradeMark, gradeMeanings } from '../shared/marks.tsx';
 import type { Shortcuts } from './shortcuts.ts';
 
 const keys: readonly (readonly [keys: string, does: string])[] = [
@@ -23,7 +24,7 @@ export function HelpDialog(props: {
   }, [shown]);
   return (
     <dialog ref={dialog} className="help" aria-labelledby="help-title" onClose={close}>
-      <h2 id="help-title">Keys</h2>
+      <h2 id="help-title">Keys and marks</h2>
       <dl>
         {keys.map(([key, does]) => (
           <div key={key}>
@@ -31,6 +32,17 @@ export function HelpDialog(props: {
               <kbd>{key}</kbd>
             </dt>
             <dd>{does}</dd>
+          </div>
+        ))}
+      </dl>
+      <h3>How far a reading is proved</h3>
+      <dl>
+        {(['provisional', 'sealed', 'anchored'] as const).map((grade) => (
+          <div key={grade}>
+            <dt>
+              <GradeMark grade={grade} word />
+            </dt>
+            <dd>{gradeMeanings[grade]}</dd>
           </div>
         ))}
       </dl>

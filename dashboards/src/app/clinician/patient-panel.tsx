@@ -11,6 +11,7 @@ import {
   linkText,
   unitText,
   valueText,
+  valueTitle,
 } from '../format/values.ts';
 import { compareAlerts } from '../order.ts';
 import { Age } from '../shared/age.tsx';
@@ -124,7 +125,7 @@ function ValueRow(props: {
   const fresh = useBoardTime((nowMs) => freshness(nowMs, value));
   return (
     <tr data-fresh={fresh} data-points={value.points ?? undefined}>
-      <th scope="row">{value.name}</th>
+      <th scope="row">{valueTitle(value)}</th>
       <td className="number">
         <span className="vital-text">{valueText(value)}</span>
         {hasUnit(value) && <span className="vital-unit"> {unitText(value.unit)}</span>}
@@ -142,7 +143,7 @@ function ValueRow(props: {
       </td>
       <td className="values-action">
         <button type="button" className="link" onClick={() => props.prove(value.readingId)}>
-          Verify<span className="sr-only"> this reading: {value.name}</span>
+          Verify<span className="sr-only"> this reading: {valueTitle(value)}</span>
         </button>
       </td>
     </tr>

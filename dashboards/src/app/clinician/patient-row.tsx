@@ -39,7 +39,7 @@ export const PatientRow = memo(function PatientRow(props: {
         <button type="button" className="row-open" onClick={() => open(patient.patient)}>
           <span className="row-bed">{patient.bed}</span> {patient.name}
         </button>
-        <span className="row-line">
+        <span className="row-line" title={lead?.reason ?? patient.headline}>
           {lead === undefined ? (
             patient.headline
           ) : (

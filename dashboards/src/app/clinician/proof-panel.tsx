@@ -1,9 +1,8 @@
-import type { ReadingId } from '@pulseseal/protocol';
+import type { ProofVerdict, ReadingId, TrustAnchors } from '@pulseseal/protocol';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { fullTimeText } from '../format/age.ts';
-import { unitText } from '../format/values.ts';
+import { disclosedText } from '../proof/disclosed.ts';
 import { fingerprintLines, parseTrust } from '../proof/trust.ts';
-import type { TrustAnchors, Verdict } from '../proof/verdict.ts';
 import { verifyInBrowser } from '../proof/verify.ts';
 import { settings } from '../settings.ts';
 import { useApp } from '../store/context.ts';
@@ -11,7 +10,7 @@ import { useApp } from '../store/context.ts';
 type Step =
   | { readonly kind: 'working'; readonly words: string }
   | { readonly kind: 'failed'; readonly words: string }
-  | { readonly kind: 'done'; readonly verdict: Verdict; readonly sizeBytes: number; readonly tookMs: number };
+  | { readonly kind: 'done'; readonly verdict: ProofVerdict; readonly sizeBytes: number; readonly tookMs: number };
 
 /** Fetches the proof of one reading and checks it here, line by line. */
 export function ProofPanel(props: { readonly reading: ReadingId; readonly close: () => void }) {
@@ -103,9 +102,10 @@ export function ProofPanel(props: { readonly reading: ReadingId; readonly close:
   );
 }
 
-function VerdictView(props: { readonly verdict: Verdict; readonly sizeBytes: number; readonly tookMs: number }) {
+function VerdictView(props: { readonly verdict: ProofVerdict; readonly sizeBytes: number; readonly tookMs: number }) {
   const { verdict } = props;
-  const holds = verdict.checks.length > 0 && verdict.checks.every((check) => check.ok);
+  const holds = verdict.holds;
+  const reading = verdict.reading === undefined ? undefined : disclosedText(verdict.reading);
   return (
     <>
       <p className="proof-verdict" data-holds={holds}>
@@ -114,10 +114,13 @@ function VerdictView(props: { readonly verdict: Verdict; readonly sizeBytes: num
           {verdict.pinned ? 'pinned to your anchors' : 'not pinned: compare the fingerprints'}
         </span>
       </p>
-      {verdict.reading !== undefined && (
+      {verdict.reading !== undefined && reading !== undefined && (
         <p className="proof-reading">
-          {verdict.reading.text} <span className="vital-unit">{unitText(verdict.reading.unit)}</span>
-          <span> measured {fullTimeText(verdict.reading.atMs)}</span>
+          {reading.value} <span className="vital-unit">{reading.unit}</span>
+          <span>
+            {' '}
+            {reading.name}, measured {fullTimeText(verdict.reading.atMs)}
+          </span>
         </p>
       )}
       <ul className="proof-checks">

@@ -37,6 +37,13 @@ const aliases: Record<Slot, readonly string[]> = {
   ACVPU: ['ACVPU', 'AVPU'],
 };
 
+/** The name beside a value in a table. */
+export function valueTitle(value: ShownValue): string {
+  if (diastolicCodes.has(value.code)) return 'BP diastolic';
+  if (aliases.BP.includes(value.name)) return 'BP systolic';
+  return Object.hasOwn(slotTitles, value.name) ? slotTitles[value.name as Slot] : value.name;
+}
+
 /** The value for one place: the newest of those that belong there. Systolic stands for a pressure. */
 export function valueFor(values: readonly ShownValue[], slot: Slot): ShownValue | undefined {
   for (const name of aliases[slot]) {
@@ -68,7 +75,7 @@ export function unitText(ucum: string): string {
 }
 
 const acvpu = ['A', 'C', 'V', 'P', 'U'] as const;
-const acvpuWords: Record<string, string> = {
+const acvpuWords: Record<(typeof acvpu)[number], string> = {
   A: 'alert',
   C: 'new confusion',
   V: 'responds to voice',
@@ -76,25 +83,40 @@ const acvpuWords: Record<string, string> = {
   U: 'unresponsive',
 };
 
+/** MDC codes of states that a number stands for (IEEE 11073-10101 and the project's private partition). */
+const stateCodes = {
+  fio2: 152196,
+  glasgow: 153728,
+  consciousness: 67108868,
+  oxygenInUse: 67108869,
+  ventilated: 67108870,
+};
+
 /** The number as shown. Codes are turned into the words they stand for; everything else is the exact decimal text. */
 export function valueText(value: ShownValue, diastolic?: ShownValue): string {
-  if (aliases.O2.includes(value.name)) return oxygenText(value.text);
-  if (aliases.ACVPU.includes(value.name)) {
-    const letter = acvpu[Number(value.text)] ?? value.text.trim().toUpperCase();
-    const words = acvpuWords[letter];
-    return words === undefined ? value.text : `${letter}, ${words}`;
+  const isOn = value.value !== 0;
+  switch (value.code) {
+    case stateCodes.oxygenInUse:
+      return isOn ? 'on oxygen' : 'room air';
+    case stateCodes.ventilated:
+      return isOn ? 'ventilated' : 'not ventilated';
+    case stateCodes.fio2:
+      return `FiO₂ ${value.text}`;
+    case stateCodes.glasgow:
+      return `GCS ${value.text}`;
+    case stateCodes.consciousness: {
+      const letter = acvpu[value.value];
+      return letter === undefined ? value.text : `${letter}, ${acvpuWords[letter]}`;
+    }
   }
   return diastolic === undefined ? value.text : `${value.text}/${diastolic.text}`;
 }
 
-function oxygenText(text: string): string {
-  if (text === '0') return 'room air';
-  return text === '1' ? 'on oxygen' : text;
-}
+const stateValues: ReadonlySet<number> = new Set(Object.values(stateCodes));
 
 /** Codes have no unit to show: "room air" is the whole statement. */
 export function hasUnit(value: ShownValue): boolean {
-  return !aliases.O2.includes(value.name) && !aliases.ACVPU.includes(value.name) && unitText(value.unit) !== '';
+  return !stateValues.has(value.code) && unitText(value.unit) !== '';
 }
 
 const doubts: Record<ScreeningReason, string> = {

@@ -1,5 +1,5 @@
+import type { ProofVerdict, TrustAnchors } from '@pulseseal/protocol';
 import { settings } from '../settings.ts';
-import type { TrustAnchors } from './verdict.ts';
 
 /**
  * Trust anchors as JSON: `{"owners": [...], "signers": [...]}`, each entry the hex or base64url of a 32-byte SHA-256 thumbprint
@@ -39,23 +39,13 @@ function thumbprint(text: string): Uint8Array | undefined {
   return Uint8Array.from(binary, (char) => char.charCodeAt(0));
 }
 
-/** Fingerprints in whatever shape the verifier gives them, as lines `name` and grouped hex. */
-export function fingerprintLines(fingerprints: unknown): readonly (readonly [name: string, print: string])[] {
-  if (fingerprints instanceof Uint8Array) return [['', grouped(fingerprints)]];
-  if (typeof fingerprints === 'string') return [['', fingerprints]];
-  const entries: readonly (readonly [string, unknown])[] = Array.isArray(fingerprints)
-    ? fingerprints.map((entry: unknown) => ['', entry] as const)
-    : fingerprints instanceof Map
-      ? [...fingerprints].map(([name, value]: [unknown, unknown]) => [String(name), value] as const)
-      : typeof fingerprints === 'object' && fingerprints !== null
-        ? Object.entries(fingerprints)
-        : [];
-  return entries.flatMap(([name, value]) =>
-    fingerprintLines(value).map(([inner, print]) => [[name, inner].filter(Boolean).join(' '), print] as const),
-  );
+/** What a person compares with what the owner, the gateway and the ledger's signers published: name and grouped hex. */
+export function fingerprintLines(prints: ProofVerdict['fingerprints']): readonly (readonly [string, string])[] {
+  return [
+    ['Owner', grouped(prints.owner)],
+    ['Gateway', grouped(prints.gateway)],
+    ...prints.signers.map((signer) => ['Ledger signer', grouped(signer)] as const),
+  ];
 }
 
-function grouped(bytes: Uint8Array): string {
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return (hex.match(/.{1,8}/g) ?? []).join(' ');
-}
+const grouped = (hex: string): string => (hex.match(/.{1,8}/g) ?? []).join(' ');

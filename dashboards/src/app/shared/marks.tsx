@@ -66,31 +66,25 @@ export function GradeMark(props: { readonly grade: Grade; readonly word?: boolea
   );
 }
 
+/** Always in sight: what the marks beside a number mean. */
 export function Legend() {
   return (
-    <dl className="legend" aria-label="Legend">
+    <ul className="legend" aria-label="Legend">
       {(['provisional', 'sealed', 'anchored'] as const).map((grade) => (
-        <div key={grade}>
-          <dt>
-            <GradeMark grade={grade} word />
-          </dt>
-          <dd>{gradeMeanings[grade]}</dd>
-        </div>
+        <li key={grade} title={gradeMeanings[grade]}>
+          <GradeMark grade={grade} word />
+        </li>
       ))}
-      <div>
-        <dt className="is-stale">grey</dt>
-        <dd>late</dd>
-      </div>
-      <div>
-        <dt className="is-expired">struck</dt>
-        <dd>too old to use</dd>
-      </div>
-    </dl>
+      <li className="is-stale">grey: late</li>
+      <li className="is-expired">struck: too old</li>
+      <li>2 to 5: partial NEWS2</li>
+      <li>? doubtful</li>
+    </ul>
   );
 }
 
-const gradeMeanings: Record<Grade, string> = {
-  provisional: 'genuine, seal to come',
-  sealed: 'signed by the sensor',
-  anchored: 'on the ledger',
+export const gradeMeanings: Record<Grade, string> = {
+  provisional: 'genuine: its tag was checked, the sensor’s signature is to come',
+  sealed: 'the sensor’s signature covers it',
+  anchored: 'the ledger holds the log that contains it',
 };

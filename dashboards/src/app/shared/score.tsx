@@ -36,7 +36,8 @@ export function Score(props: { readonly score: ShownNews2 | null; readonly form:
       </span>
       {range !== null && (
         <span className="score-range" aria-hidden="true">
-          {form === 'card' ? `partial: ${range}` : range}
+          {form === 'card' && 'partial '}
+          {range}
         </span>
       )}
     </div>

@@ -46,14 +46,19 @@ function PresentVital(props: {
   const fresh = useBoardTime((nowMs) => freshness(nowMs, value));
   const text = valueText(value, slot === 'BP' ? diastolicOf(props.values, value) : undefined);
   const points = value.points ?? 0;
+  const unit = hasUnit(value) ? unitText(value.unit) : '';
   return (
     <div className="vital" data-form={form} data-fresh={fresh} data-points={points >= 2 ? points : undefined}>
-      <span className={form === 'card' ? 'vital-name' : 'sr-only'}>
-        <span aria-hidden="true">{slotTitles[slot]}</span>
-        <span className="sr-only">{slotWords[slot]}</span>
-      </span>
+      <span className="sr-only">{slotWords[slot]}</span>
+      {form === 'card' && (
+        <span className="vital-name" aria-hidden="true">
+          {slotTitles[slot]} <span className="vital-unit">{unit}</span>
+          {points >= 1 && <span className="vital-points">{points}</span>}
+        </span>
+      )}
       <span className="vital-number">
         <span className="vital-text">{text}</span>
+        {form === 'card' && <span className="sr-only"> {unit}</span>}
         {value.doubt !== null && (
           <span className="vital-doubt" title={doubtText(value.doubt)}>
             ?<span className="sr-only"> doubtful: {doubtText(value.doubt)}</span>
@@ -62,12 +67,12 @@ function PresentVital(props: {
         {form === 'row' && <GradeMark grade={value.grade} />}
       </span>
       <span className="vital-foot">
-        {hasUnit(value) && <span className="vital-unit">{unitText(value.unit)}</span>}
+        {form === 'row' && <span className="vital-unit">{unit}</span>}
         <span className="vital-age">{age}</span>
         {form === 'card' && <GradeMark grade={value.grade} word />}
       </span>
       {fresh !== 'fresh' && <span className="sr-only">{fresh === 'stale' ? 'late' : 'too old to use'}</span>}
-      {points >= 2 && <span className="sr-only">{pointsText(points)} in NEWS2</span>}
+      {points >= 1 && <span className="sr-only">{pointsText(points)} in NEWS2</span>}
     </div>
   );
 }
