@@ -7,6 +7,14 @@ export { decide, step } from './decide.ts';
 export { roundHalfUp } from './decimal.ts';
 export type { News2LineError } from './evaluate-news2.ts';
 export { evaluateNews2Line } from './evaluate-news2.ts';
+export type {
+  EvaluateVitalsPorts,
+  RowRefusal,
+  VitalsOutput,
+  VitalsScreen,
+  VitalsScreenContext,
+} from './evaluate-vitals.ts';
+export { alertsCsvHeader, evaluateStay, evaluateVitals, riskCsvHeader, vitalsCsvLine } from './evaluate-vitals.ts';
 export type { TwinCommand, TwinEvent } from './events.ts';
 export type { TwinFailureCode } from './failures.ts';
 export * from './limits.ts';
@@ -19,3 +27,5 @@ export { createSessions, sessionLimits } from './sessions.ts';
 export type { PatientEntry, TwinSettings } from './settings.ts';
 export type { Alert, DeviceState, Held, Slot, StreamState, Twin, TwinSubject } from './state.ts';
 export { newTwin } from './state.ts';
+export type { VitalsRow } from './vitals-csv.ts';
+export { parsePatientsCsv, parseVitalsCsv } from './vitals-csv.ts';
