@@ -1,0 +1,664 @@
+import type { ProfileStream } from '@pulseseal/firmware-profiles';
+import {
+  CLOSE_LAST,
+  type CloseLast,
+  CTL,
+  deviceText,
+  encodeBlock,
+  encodeBye,
+  encodeGone,
+  encodeOpening,
+  encodeValues,
+  frameLeaf,
+  hex8,
+  OPEN_REASON,
+  type OpenReason,
+  parseFrame,
+  type Resync,
+  type Signed,
+  sealCtl,
+  topic,
+  tp8,
+} from '@pulseseal/protocol';
+import { sleep } from '@pulseseal/runtime';
+import type { SensorState } from '../bodies/body.ts';
+import type { Account } from './account.ts';
+import { createBulk } from './bulk.ts';
+import { createControl } from './control.ts';
+import type { DeviceEpochAccount, DeviceNotice } from './device.ts';
+import type { LinkedEpoch } from './downlink.ts';
+import { readDownlink } from './downlink.ts';
+import { buildEpoch, type EpochPlan, eraseChains } from './epoch.ts';
+import { currentTransportKey, type Identity, loginPassword } from './identity.ts';
+import { deviceLimits } from './limits.ts';
+import type { DeviceMemory } from './memory.ts';
+import { wrapDecisions } from './policy.ts';
+import type { DevicePorts } from './ports.ts';
+import { recoverCloses } from './recover.ts';
+import { createReplies } from './replies.ts';
+import { type BeatState, createSealer, type Sealed, type Sealer } from './sealer.ts';
+import type { DeviceSettings } from './settings.ts';
+import { type DroppedFrame, openSpool } from './spool.ts';
+import { isOwed, type SpoolEpoch } from './spool-epoch.ts';
+import { type DeviceEvent, type DeviceState, nextState } from './states.ts';
+import { createTrust, same } from './trust.ts';
+import { createUplink, type UplinkItem } from './uplink.ts';
+
+/** One frame's content: item index -> integer, or a waveform block. */
+export type SampleData =
+  | { readonly values: ReadonlyMap<number, number> }
+  | { readonly quality: number; readonly samples: Int16Array };
+
+export type SendResult =
+  /** Sealed and on the flash. */
+  | 'kept'
+  /** Waits for the epoch that is being opened. */
+  | 'pending'
+  | 'unknown-stream'
+  | 'too-large'
+  | 'full'
+  | 'not-claimed'
+  | 'stopped';
+
+export interface EngineCounts {
+  /** Messages from outside that were not obeyed, by reason. */
+  readonly refusals: Record<string, number>;
+  /** Samples older than the epoch's t0, stamped with it. */
+  lateSamples: number;
+  refusedSamples: number;
+  pendingDropped: number;
+  epochs: number;
+}
+
+export interface EnginePorts extends DevicePorts {
+  readonly memory: DeviceMemory;
+  readonly save: () => void;
+  readonly account: Account;
+  readonly identity: Identity;
+  readonly notify: (notice: DeviceNotice) => void;
+  /** To the patient's agent. */
+  readonly tell: (bytes: Uint8Array) => void;
+}
+
+/** How often timers are looked at; heartbeats and closes are due at best this exactly. */
+const tickMs = 250;
+/** How long a start waits for a beacon before it opens offline. */
+const beaconWaitMs = 5_000;
+
+interface PendingSample {
+  readonly stream: number;
+  readonly data: SampleData;
+  readonly atMs: number;
+  readonly urgent: boolean;
+}
+
+/** What a claimed device does: epochs, segments, frames, and what comes down. */
+export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
+  const { wall, data, link, crypto, memory, identity, notify, log } = ports;
+  const counts: EngineCounts = { refusals: {}, lateSamples: 0, refusedSamples: 0, pendingDropped: 0, epochs: 0 };
+  const wanted = settings.streams;
+  const streams = settings.profile.streams.filter((s: ProfileStream) => wanted === undefined || wanted.includes(s.id));
+  const streamById = new Map<number, ProfileStream>(streams.map((stream) => [stream.id, stream]));
+  const trust = createTrust(memory, identity.thumbprint, ports, settings.clockSource);
+  const jitter = ((identity.thumbprint[30]! << 8) | identity.thumbprint[31]!) / 65_536;
+
+  let state: DeviceState = 'idle';
+  let connected = false;
+  let building = false;
+  let stopping = false;
+  let sealer: Sealer | undefined;
+  let current: LinkedEpoch | undefined;
+  /** Current and the one before it: link keys in RAM. */
+  let linked: LinkedEpoch[] = [];
+  let newestAccepted: LinkedEpoch | undefined;
+  let previousUntilMs = Number.POSITIVE_INFINITY;
+  const bulkOnly = new Set<string>();
+  const repairs = new Map<string, { epoch: SpoolEpoch; sg: number; seqs: Set<number>; dueMs: number }>();
+  const agentEpochs: Uint8Array[][] = [];
+  let pending: PendingSample[] = [];
+  let sensor: SensorState = { contact: true, worn: 'worn', batteryPercent: null };
+  let limits = { frameBytes: 16_384, maxFrames: settings.maxSegmentFrames, segmentMs: settings.segmentMs };
+  let due = { beatMs: 0, segmentMs: 0, epochMs: 0, flushMs: 0 };
+  let t0Ms = 0;
+  let lastDt = 0;
+  let startedMs = 0;
+  let clockGapMs = wall.nowMs() - wall.monotonicMs();
+  let laterManifest: Uint8Array | undefined;
+  let cancelTick = () => {};
+
+  const refused = (reason: string) => {
+    counts.refusals[reason] = (counts.refusals[reason] ?? 0) + 1;
+  };
+  const move = (event: DeviceEvent) => {
+    const next = nextState(state, event);
+    if (next === undefined) throw new Error(`device: ${event} in state ${state}`);
+    if (next === state) return;
+    state = next;
+    notify({ kind: 'state', state });
+  };
+
+  const spool = openSpool(ports.flash, {
+    bytes: settings.spoolBytes,
+    leafOf: (oh, raw) => frameLeaf(parseFrame(raw), oh, crypto),
+    hash: (bytes) => crypto.sha256(bytes),
+    onSettled: (epoch, settled) => ports.account.note(epoch, settled),
+    isCurrent: (epoch) => epoch === sealer?.spool,
+  });
+  const publish = (channel: 'o' | 'u' | 'c', bytes: Uint8Array) => link.publish(identity.topic(channel), bytes, 1);
+  const goesDirect = (epoch: SpoolEpoch): boolean =>
+    !epoch.offline &&
+    !bulkOnly.has(epoch.eh) &&
+    linked.some((entry) => entry.spool === epoch) &&
+    (epoch.accepted || epoch === current?.spool);
+  const countsPuback = (): boolean => {
+    if (settings.trustLoopbackPuback) return true;
+    const expected = current?.keys.plan.beacon?.body.tlsSpkiHash;
+    const actual = link.tlsSpkiHash();
+    return expected != null && actual !== undefined && same(expected, actual);
+  };
+  const uplink = createUplink(wall, {
+    isUp: () => connected,
+    window: () => Math.min(settings.windowFrames, deviceLimits.windowFrames),
+    isOwed: ({ epoch, kind, number }) => (kind === 'frame' ? epoch.frames.has(number) : epoch.openCloses.has(number)),
+    countsPuback,
+    publish(item) {
+      if (!goesDirect(item.epoch)) return undefined;
+      if (item.kind === 'frame') return publish('u', item.epoch.frames.get(item.number)!.raw);
+      const carrier = linked.find((entry) => entry.spool === item.epoch);
+      const close = item.epoch.segments.get(item.number)?.close;
+      const key = carrier?.keys.link?.up;
+      if (carrier === undefined || key === undefined || close === undefined) return undefined;
+      return publish('c', sealCtl(CTL.close, carrier.keys.oh, ++carrier.n, close, key));
+    },
+    acknowledged({ epoch, kind, number }) {
+      if (kind === 'frame') spool.acknowledge(epoch, [[number, 1]], 0);
+      else spool.acknowledgeClose(epoch, number);
+    },
+  });
+  const control = createControl(ports, { isUp: () => connected, publish });
+  const bulk = createBulk(wall, {
+    isReady: () => connected && current?.spool.accepted === true,
+    epochs: () => [...spool.epochs()].filter((e) => e !== current?.spool && isOwed(e) && !goesDirect(e)),
+    publish: (content) => control.send(current!, CTL.bulk, content),
+    countsPuback,
+    acknowledged(epoch, part) {
+      if (part.kind === 'opening') spool.accept(epoch);
+      else if (part.kind === 'close') spool.acknowledgeClose(epoch, part.sg);
+      else spool.acknowledge(epoch, [[part.seq, 1]], 0);
+    },
+  });
+
+  const dtOf = (atMs: number): number => {
+    const dt = Math.round(atMs - t0Ms);
+    if (dt < 0) counts.lateSamples++;
+    lastDt = Math.max(lastDt, dt);
+    return Math.max(0, dt);
+  };
+  const dtNow = () => {
+    lastDt = Math.max(lastDt, Math.round(data.nowMs() - t0Ms));
+    return lastDt;
+  };
+  const beatState = (): BeatState => ({
+    batteryPercent: sensor.batteryPercent === null ? null : Math.round(sensor.batteryPercent),
+    state: stopping ? 3 : ({ worn: 0, 'off-body': 1, charging: 2, shutdown: 3 } as const)[sensor.worn],
+    flags: () => (sensor.contact ? 1 : 0),
+  });
+  const noteDropped = (dropped: readonly DroppedFrame[]) => {
+    for (const { epoch, seq, sg } of dropped) {
+      const key = `${epoch.eh}:${sg}`;
+      const entry = repairs.get(key) ?? { epoch, sg, seqs: new Set<number>(), dueMs: 0 };
+      entry.seqs.add(seq);
+      repairs.set(key, entry);
+    }
+  };
+  const queue = (epoch: SpoolEpoch, sealed: Sealed) => {
+    for (const frame of sealed.frames)
+      uplink.put(frame.urgent ? 'urgent' : 'current', { epoch, kind: 'frame', number: frame.seq });
+    if (sealed.dropped.length > 0) noteDropped(sealed.dropped);
+  };
+  const beat = (open: Sealer) => {
+    queue(open.spool, open.beat(beatState(), dtNow()));
+    due.beatMs = wall.monotonicMs() + settings.heartbeatMs;
+  };
+  /** Last heartbeat and close of the open segment; with `last`, of the epoch. */
+  const closeSegment = (open: Sealer, last: CloseLast | undefined, urgent: boolean) => {
+    move('segment-end');
+    beat(open);
+    const { sg } = open.close(dtNow(), last);
+    uplink.put(urgent ? 'urgent' : 'current', { epoch: open.spool, kind: 'close', number: sg });
+    due.segmentMs = wall.monotonicMs() + limits.segmentMs;
+  };
+  const resume = () => {
+    if (current === undefined || sealer?.spool.offline === true) move('resume-offline');
+    else move(current.spool.accepted ? 'resume-live' : 'resume-opening');
+  };
+  const endEpoch = (last: CloseLast, next: 'rotate' | 'stop') => {
+    const open = sealer;
+    if (open === undefined) return;
+    closeSegment(open, last, false);
+    sealer = undefined;
+    memory.lastClose = open.spool.lastCloseHash ?? memory.lastClose;
+    move(next);
+  };
+
+  const usableBeacon = () => {
+    const held = trust.beacon(link.tlsSpkiHash());
+    if (held === undefined) return undefined;
+    const suiteFits = held.body.suites.includes(settings.profile.suite);
+    if (!suiteFits) refused('suite-refused');
+    // An own clock that is wrong must not keep a device away from a gateway that it can reach.
+    const fresh = connected || held.body.validUntilMs > wall.nowMs();
+    return suiteFits && fresh ? held : undefined;
+  };
+  const planEpoch = (reason: OpenReason): EpochPlan => {
+    const manifest = trust.manifest!;
+    const unheard = current !== undefined && !current.spool.accepted && !connected;
+    const beacon = unheard ? undefined : usableBeacon();
+    const b = beacon?.body.limits;
+    limits = {
+      frameBytes: b === undefined ? 16_384 : Math.max(deviceLimits.minFrameBytes, b.maxFrameBytes),
+      maxFrames: Math.min(settings.maxSegmentFrames, Math.max(deviceLimits.minSegmentFrames, b?.maxCount ?? 4096)),
+      segmentMs: Math.min(settings.segmentMs, Math.max(deviceLimits.minSegmentMs, b?.maxSegmentMs ?? 120_000)),
+    };
+    return {
+      boot: memory.boot,
+      epoch: memory.epoch,
+      reason: beacon === undefined ? OPEN_REASON.offline : reason,
+      device: identity.thumbprint,
+      ...(beacon === undefined ? {} : { beacon }),
+      manifest,
+      wraps: wrapDecisions(trust.view()!),
+      previousClose: memory.lastClose,
+      clock: { t0Ms: Math.floor(data.nowMs()), uncertaintyMs: 50, source: settings.clockSource },
+      maxFrames: limits.maxFrames,
+      segmentMs: limits.segmentMs,
+      heartbeatMs: settings.heartbeatMs,
+      ackTimeoutMs: settings.ackTimeoutMs,
+      profile: settings.profile,
+      streams,
+    };
+  };
+  /** Ends what is open and opens the next epoch. Samples wait meanwhile. */
+  const rotate = async (reason: OpenReason, last: CloseLast): Promise<void> => {
+    if (building || stopping || trust.manifest === undefined) return;
+    if (!trust.manifest.body.suites.includes(settings.profile.suite)) {
+      refused('suite-refused');
+      return;
+    }
+    building = true;
+    try {
+      if (sealer !== undefined) endEpoch(last, 'rotate');
+      else move('build');
+      memory.epoch++;
+      trust.saveAge();
+      const plan = planEpoch(reason);
+      ports.save();
+      const keys = await buildEpoch(plan, memory.deviceSecret, identity.signer, ports);
+      if (stopping) eraseChains(keys);
+      else begin(keys);
+    } finally {
+      building = false;
+    }
+    if (!stopping) flushPending();
+  };
+  const begin = (keys: Awaited<ReturnType<typeof buildEpoch>>) => {
+    const offline = keys.link === undefined;
+    const kept = spool.begin({
+      eh: Buffer.from(keys.eh).toString('hex'),
+      oh: keys.oh,
+      boot: keys.plan.boot,
+      epoch: keys.plan.epoch,
+      offline,
+      open: keys.open,
+      keys: keys.keys,
+    });
+    memory.openEpoch = kept.eh;
+    ports.save();
+    const entry: LinkedEpoch = { keys, spool: kept, highestDown: -1, n: 0, racks: new Map() };
+    // A predecessor that was never accepted has no gateway that knows it: it goes by bulk.
+    linked = [...linked.filter((old) => old.spool.accepted).slice(-1), entry];
+    if (current !== undefined && !current.spool.accepted) control.opened();
+    current = entry;
+    counts.epochs++;
+    t0Ms = keys.plan.clock.t0Ms;
+    lastDt = 0;
+    clockGapMs = wall.nowMs() - wall.monotonicMs();
+    sealer = createSealer(keys, kept, { spool, signer: identity.signer, crypto }, settings);
+    const nowMs = wall.monotonicMs();
+    const epochMs = Math.min(settings.epochMs, keys.plan.manifest.body.policy.maxEpochS * 1000);
+    due = {
+      beatMs: nowMs,
+      // Closes of many devices spread over the segment; the first one is the short one.
+      segmentMs: nowMs + limits.segmentMs * (1 / 6 + (5 / 6) * jitter),
+      epochMs: nowMs + epochMs,
+      flushMs: nowMs,
+    };
+    move(offline ? 'opened-offline' : 'opened');
+    const forAgent = [encodeOpening(keys.open), ...(keys.keys.length > 0 ? [keys.keys] : [])];
+    agentEpochs.push(forAgent);
+    if (agentEpochs.length > deviceLimits.maxAgentEpochs) agentEpochs.shift();
+    for (const message of forAgent) ports.tell(message);
+    const pre = newestAccepted?.keys.link?.pre;
+    if (!offline) control.open(entry, pre === undefined ? undefined : { oh: newestAccepted!.keys.oh, key: pre });
+    beat(sealer);
+    due.beatMs = nowMs + settings.heartbeatMs * (0.5 + jitter / 2);
+    uplink.pump();
+  };
+  const flushPending = () => {
+    const waiting = pending;
+    pending = [];
+    for (const sample of waiting) sealSample(sample);
+    uplink.pump();
+  };
+  const sealSample = (sample: PendingSample): SendResult => {
+    const open = sealer;
+    if (open === undefined || building) return hold(sample);
+    const stream = streamById.get(sample.stream)!;
+    const payload =
+      'values' in sample.data
+        ? encodeValues(sample.data.values)
+        : encodeBlock(Math.round(sample.data.quality), sample.data.samples);
+    if (open.frameBytes(stream, payload.length) > limits.frameBytes) {
+      counts.refusedSamples++;
+      return 'too-large';
+    }
+    queue(open.spool, open.data(stream, payload, dtOf(sample.atMs), sample.urgent));
+    // A card and the heartbeat may still come into the segment.
+    if (sample.urgent || open.segmentFrames + 2 >= limits.maxFrames) {
+      closeSegment(open, undefined, sample.urgent);
+      resume();
+    }
+    if (open.nextSeq + 16 > deviceLimits.maxEpochFrames) void rotate(OPEN_REASON.timer, CLOSE_LAST.timer);
+    return 'kept';
+  };
+  const hold = (sample: PendingSample): SendResult => {
+    if (stopping) return 'stopped';
+    if (pending.length >= deviceLimits.maxPendingSamples) {
+      counts.pendingDropped++;
+      return 'full';
+    }
+    pending.push(sample);
+    return 'pending';
+  };
+
+  const openIfPossible = () => {
+    if (sealer !== undefined || building || stopping || trust.manifest === undefined) return;
+    const waited = wall.monotonicMs() - startedMs > beaconWaitMs;
+    if (usableBeacon() !== undefined || waited)
+      void rotate(counts.epochs === 0 ? OPEN_REASON.boot : OPEN_REASON.recovery, CLOSE_LAST.timer);
+  };
+  const subscribe = () => {
+    const gateways = trust.manifest?.body.gateways ?? [];
+    const beacons = gateways.map((gateway) => topic.beacon(hex8(tp8(gateway))));
+    link.subscribe([identity.topic('d'), identity.topic('m'), ...beacons]).catch(() => {});
+  };
+  const owedItems = function* (): Generator<UplinkItem> {
+    for (const epoch of spool.epochs()) {
+      if (!goesDirect(epoch)) continue;
+      const closes = [...epoch.openCloses].sort((a, b) => a - b);
+      for (const frame of epoch.frames.values()) {
+        while (closes.length > 0 && closes[0]! < frame.sg) yield { epoch, kind: 'close', number: closes.shift()! };
+        yield { epoch, kind: 'frame', number: frame.seq };
+      }
+      for (const number of closes) yield { epoch, kind: 'close', number };
+    }
+  };
+  const resend = () => {
+    uplink.rebuild(owedItems());
+    uplink.pump();
+    bulk.reset();
+    bulk.pump();
+  };
+  const connect = () => {
+    if (trust.manifest === undefined || stopping) return;
+    link.connect(
+      {
+        clientId: deviceText(identity.thumbprint),
+        password(exporter) {
+          const transport = currentTransportKey(memory.transport, identity.signer, ports);
+          if (transport !== memory.transport) {
+            memory.transport = transport;
+            ports.save();
+          }
+          const gateway = trust.beacon()?.body.gateway ?? trust.manifest!.body.gateways[0]!;
+          return loginPassword(transport, identity.thumbprint, gateway, exporter, ports);
+        },
+        will: { topic: identity.topic('w'), bytes: encodeGone() },
+      },
+      {
+        up() {
+          connected = true;
+          notify({ kind: 'connected', up: true });
+          uplink.reset();
+          subscribe();
+          control.reopen();
+          resend();
+          openIfPossible();
+        },
+        down() {
+          connected = false;
+          notify({ kind: 'connected', up: false });
+          uplink.reset();
+          bulk.reset();
+          control.reset();
+        },
+        message: receive,
+      },
+    );
+  };
+  const offerManifest = (bytes: Uint8Array) => {
+    const had = trust.manifest !== undefined;
+    const offer = trust.offerManifest(bytes);
+    if (offer === 'later') laterManifest = bytes;
+    if (offer === 'refused') refused('manifest-refused');
+    if (offer !== 'taken') return;
+    ports.save();
+    // A gateway that the new manifest leaves out has nothing more to say.
+    for (const entry of linked) {
+      const gateway = entry.keys.plan.beacon?.body.gateway;
+      const listed = gateway !== undefined && trust.manifest!.body.gateways.some((g) => same(g, gateway));
+      if (gateway !== undefined && !listed) bulkOnly.add(entry.spool.eh);
+    }
+    linked = linked.filter((entry) => !bulkOnly.has(entry.spool.eh) || entry === current);
+    if (!had) connect();
+    else if (connected) subscribe();
+    if (sealer !== undefined) void rotate(OPEN_REASON.manifest, CLOSE_LAST.manifest);
+    else openIfPossible();
+  };
+  const offerBeacon = (bytes: Uint8Array) => {
+    const offer = trust.offerBeacon(bytes);
+    if (offer === 'refused') refused('beacon-refused');
+    if (offer !== 'taken') return;
+    ports.save();
+    if (replies.takeBeaconWish() && sealer !== undefined) void rotate(OPEN_REASON.recovery, CLOSE_LAST.rekey);
+    else openIfPossible();
+  };
+  const replies = createReplies({
+    wall,
+    spool,
+    control,
+    uplink,
+    bulk,
+    memory,
+    device: identity.thumbprint,
+    crypto,
+    trust,
+    notify,
+    refused,
+    current: () => current,
+    newestAccepted: () => newestAccepted,
+    goesDirect,
+    bulkOnly,
+    rotate: (reason, last) => void rotate(reason, last),
+    save: ports.save,
+    refetch: subscribe,
+    revoke: () => {
+      notify({ kind: 'revoked' });
+      halt();
+    },
+    accepted(epoch) {
+      spool.accept(epoch.spool);
+      newestAccepted = epoch;
+      bulk.renew();
+      if (epoch === current) {
+        control.opened();
+        if (state === 'opening') move('accepted');
+      }
+      previousUntilMs = wall.monotonicMs() + deviceLimits.previousEpochKeysMs;
+      uplink.pump();
+      bulk.pump();
+    },
+  });
+  const receive = (name: string, bytes: Uint8Array) => {
+    if (name === identity.topic('m')) offerManifest(bytes);
+    else if (name.endsWith('/b')) offerBeacon(bytes);
+    else if (name === identity.topic('d'))
+      readDownlink(bytes, (eh) => linked.find((entry) => entry.spool.eh === eh), wall.monotonicMs(), replies.handlers);
+  };
+
+  const tick = () => {
+    const nowMs = wall.monotonicMs();
+    const gapMs = wall.nowMs() - nowMs;
+    if (Math.abs(gapMs - clockGapMs) > deviceLimits.suspendMs) {
+      clockGapMs = gapMs;
+      if (sealer !== undefined && replies.mayForce('clock')) void rotate(OPEN_REASON.clockStep, CLOSE_LAST.clockStep);
+    }
+    const open = sealer;
+    if (open !== undefined && !building) {
+      if (nowMs >= due.epochMs) void rotate(OPEN_REASON.timer, CLOSE_LAST.timer);
+      else if (nowMs >= due.segmentMs) {
+        closeSegment(open, undefined, false);
+        resume();
+      } else if (nowMs >= due.beatMs) beat(open);
+      else if (open.spool.offline && connected && usableBeacon() !== undefined)
+        void rotate(OPEN_REASON.recovery, CLOSE_LAST.timer);
+    } else openIfPossible();
+    control.tick();
+    uplink.tick();
+    bulk.tick();
+    sendRepairs(nowMs);
+    replies.watchRecipients(settings.ackTimeoutMs);
+    if (nowMs >= due.flushMs) {
+      due.flushMs = nowMs + deviceLimits.ackFlushMs;
+      spool.flush();
+    }
+    if (nowMs >= previousUntilMs) {
+      previousUntilMs = Number.POSITIVE_INFINITY;
+      linked = linked.filter((entry) => entry === current);
+    }
+    if (laterManifest !== undefined) {
+      const bytes = laterManifest;
+      laterManifest = undefined;
+      offerManifest(bytes);
+    }
+  };
+  /** Leaves of dropped frames, unasked, once their segment is closed. */
+  const sendRepairs = (nowMs: number) => {
+    if (repairs.size === 0 || !connected || current === undefined || !current.spool.accepted) return;
+    for (const [key, entry] of repairs) {
+      for (const seq of entry.seqs) if (entry.epoch.acked.has(seq)) entry.seqs.delete(seq);
+      if (entry.seqs.size === 0 || !entry.epoch.segments.has(entry.sg)) repairs.delete(key);
+      else if (entry.dueMs <= nowMs && entry.epoch.segments.get(entry.sg)?.closeHash !== undefined) {
+        entry.dueMs = nowMs + deviceLimits.progressTimeoutMs;
+        const ranges = [...entry.seqs].sort((a, b) => a - b).map((first) => ({ first, count: 1 }));
+        control.repair(current, entry.epoch, entry.sg, ranges);
+      }
+    }
+  };
+  const halt = () => {
+    stopping = true;
+    cancelTick();
+    connected = false;
+    void link.disconnect();
+    if (sealer !== undefined) eraseChains(sealer.epoch);
+    sealer = undefined;
+  };
+  const isDrained = () => [...spool.epochs()].every((epoch) => !isOwed(epoch));
+  return {
+    identity,
+    counts,
+    get state() {
+      return state;
+    },
+    get connected() {
+      return connected;
+    },
+    get backlog() {
+      return spool.frameCount + pending.length;
+    },
+    start() {
+      startedMs = wall.monotonicMs();
+      const orphan = memory.openEpoch !== null && spool.get(memory.openEpoch) === undefined && memory.epoch > 0;
+      const { lastClose, recovered } = recoverCloses(spool, { signer: identity.signer, crypto });
+      if (lastClose !== undefined) memory.lastClose = lastClose;
+      else if (orphan && !memory.cleanStop) {
+        move('spool-lost');
+        notify({ kind: 'orphan', eh: memory.openEpoch! });
+      }
+      memory.cleanStop = false;
+      if (recovered > 0) log?.info({ closes: recovered }, 'signed the closes that a reboot left open');
+      ports.save();
+      cancelTick = wall.every(tickMs, tick);
+      connect();
+      openIfPossible();
+    },
+    async stop(drainMs: number): Promise<boolean> {
+      if (stopping) return isDrained();
+      const endMs = wall.monotonicMs() + drainMs;
+      while (building && wall.monotonicMs() < endMs) await sleep(wall, 20);
+      flushPending();
+      stopping = true;
+      if (sealer !== undefined) endEpoch(CLOSE_LAST.shutdown, 'stop');
+      else move('stop');
+      uplink.pump();
+      while (!isDrained() && wall.monotonicMs() < endMs) await sleep(wall, 50);
+      const drained = isDrained();
+      if (connected && current?.keys.link !== undefined)
+        await control.send(current, CTL.bye, encodeBye({ reason: 1 })).catch(() => {});
+      cancelTick();
+      spool.flush();
+      memory.cleanStop = true;
+      trust.saveAge();
+      await link.disconnect();
+      connected = false;
+      return drained;
+    },
+    halt,
+    send(stream: number, sample: SampleData, options: { atMs?: number; urgent?: boolean } = {}): SendResult {
+      if (stopping) return 'stopped';
+      if (!streamById.has(stream)) return 'unknown-stream';
+      const atMs = options.atMs ?? data.nowMs();
+      const result = sealSample({ stream, data: sample, atMs, urgent: options.urgent ?? false });
+      uplink.pump();
+      return result;
+    },
+    setSensorState(next: SensorState) {
+      sensor = next;
+    },
+    offerManifest,
+    ownerResync: (message: Signed<'resync'>) => replies.ownerResync(message),
+    forAgent: () => agentEpochs.flat(),
+    eraseSpool: () => spool.clear(),
+    accountNow(): readonly DeviceEpochAccount[] {
+      spool.flush();
+      const known = new Map(ports.account.list().map((entry) => [entry.eh, { ...entry, held: 0 }]));
+      for (const epoch of spool.epochs()) {
+        const entry = known.get(epoch.eh) ?? {
+          eh: epoch.eh,
+          boot: epoch.boot,
+          epoch: epoch.epoch,
+          sent: 0,
+          acknowledged: [],
+          dropped: [],
+          refused: [],
+          held: 0,
+        };
+        known.set(epoch.eh, { ...entry, sent: epoch.nextSeq - 1, held: epoch.frames.size });
+      }
+      return [...known.values()];
+    },
+  };
+}
+
+export type Engine = ReturnType<typeof createEngine>;
+export type { Resync };

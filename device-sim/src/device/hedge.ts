@@ -1,0 +1,24 @@
+import type { CryptoProvider } from '@pulseseal/crypto';
+import { hedged } from '@pulseseal/protocol';
+import type { Random } from '@pulseseal/runtime';
+
+/** Fresh secrets of one epoch that stay secret when the generator is stuck (protocol.md section 3). */
+export interface Hedge {
+  /** 32 bytes; `label` = scope number, "gw" or rid. */
+  secret(label: number | string | Uint8Array): Uint8Array;
+  /** 64 bytes of coins for one encapsulation; `to` = "gw" or rid. */
+  kemCoins(to: string | Uint8Array): Uint8Array;
+}
+
+export function createHedge(
+  ports: { readonly random: Random; readonly crypto: CryptoProvider },
+  deviceSecret: Uint8Array,
+  boot: number,
+  epoch: number,
+): Hedge {
+  const { random, crypto } = ports;
+  return {
+    secret: (label) => hedged(random.bytes(32), deviceSecret, boot, epoch, label, 32, crypto),
+    kemCoins: (to) => hedged(random.bytes(32), deviceSecret, boot, epoch, ['kem', to], 64, crypto),
+  };
+}

@@ -1,0 +1,68 @@
+/** Bounds of a device, each with its reason. Where protocol.md fixes the number, the clause stands in brackets. */
+export const deviceLimits = {
+  /** Largest message on any link [5]. */
+  maxMessageBytes: 192 * 1024,
+  /** Content of one bulk message [8]; the envelope must fit in 64 kB too. */
+  maxBulkBytes: 60 * 1024,
+  /** Bulk messages in flight: each is a large journal write at the gateway. */
+  maxBulkInFlight: 2,
+  /** Frames published and not yet answered: hides one round trip, bounds what a reconnect resends. */
+  windowFrames: 16,
+  /** Of the window, what backlog may use while current frames wait: current first [9], backlog never starves. */
+  windowBacklog: 4,
+  /** Frames sent before `accept`: the gateway queues no more (64) and no longer than 2 s [8, 26]. */
+  windowBeforeAccept: 16,
+  /** Control messages in flight (open, keys, closes, repairs). */
+  maxControlInFlight: 4,
+  /** A publish unanswered this long is sent again, same bytes. */
+  publishTimeoutMs: 5_000,
+  /** A frame answered but not covered by progress is sent again after this, doubling to the second number. */
+  progressTimeoutMs: 10_000,
+  progressTimeoutMaxMs: 80_000,
+  /** Samples that wait while an epoch opens (a few KEM operations): beyond, the newest is refused and counted. */
+  maxPendingSamples: 16_384,
+  /** Above this many frames not yet acknowledged `pressure()` is 1 and a fleet slows its body down. */
+  pressureFrames: 512,
+  /** Forward limit on counters a gateway's resync may cause, over what the device remembers [16]. */
+  resyncJump: 2 ** 20,
+  /** Beacon serials may rise by this at once: a stolen gateway key must not burn the number range. */
+  beaconSerialJump: 2 ** 20,
+  /** Frames of one epoch [5, 10]. */
+  maxEpochFrames: 2 ** 24 - 1,
+  maxSegments: 2 ** 24 - 1,
+  /** Items of one repair [5]. */
+  maxRepairItems: 4_096,
+  /** A nack for the same thing is answered at most this often [9]. */
+  nackIntervalMs: 4_500,
+  /** Forced new epochs (rekey, refused frame, clock step) at most this often [5, 12, 16]. */
+  forcedEpochIntervalMs: 600_000,
+  /** `lost` is sent at most this often [16]. */
+  lostIntervalMs: 60_000,
+  /** Keys of the previous epoch are kept this long after the next `accept` [3]. */
+  previousEpochKeysMs: 600_000,
+  /** Beacon and manifest are verified at most this often per topic when new [15]; the first three at once. */
+  verifyIntervalMs: 60_000,
+  verifyBurst: 3,
+  /** `opening` unanswered this long is sent again, doubling to the second number. */
+  openRetryMs: 3_000,
+  openRetryMaxMs: 30_000,
+  /** Wall and monotonic clock apart by this: suspended, or a snapshot [15]. */
+  suspendMs: 2_000,
+  /** Gateways of which the highest serial is kept [26]. */
+  maxGateways: 8,
+  /** Epochs that may wait for bulk; older ones are given up, counted as dropped. */
+  maxSpoolEpochs: 256,
+  /** Openings and keys kept for an agent that was away. */
+  maxAgentEpochs: 16,
+  /** Acknowledgements are written down at most this often: a lost one costs a harmless resend. */
+  ackFlushMs: 500,
+  /** Smallest limits of a beacon that a device obeys [5]. */
+  minFrameBytes: 2_048,
+  minSegmentFrames: 64,
+  minSegmentMs: 10_000,
+  /** The spool file is rewritten when it is this many times its live content and above this size. */
+  compactFactor: 2,
+  compactBytes: 256 * 1024,
+  /** Account lines: rewritten as totals when the file passes this. */
+  compactAckBytes: 1024 * 1024,
+} as const;

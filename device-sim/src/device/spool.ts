@@ -1,0 +1,400 @@
+import { deviceLimits } from './limits.ts';
+import type { Flash } from './ports.ts';
+import { createRangeSet } from './ranges.ts';
+import { isOwed, type SpoolEpoch, type SpoolFrame, type SpoolSegment } from './spool-epoch.ts';
+import { decodeRecord, encodeRecord, type SpoolRecord } from './spool-records.ts';
+
+/** What the device has sealed and may not forget yet. Written to flash before anything is sent. */
+export interface Spool {
+  /** Oldest first. */
+  epochs(): Iterable<SpoolEpoch>;
+  get(eh: string): SpoolEpoch | undefined;
+  readonly bytes: number;
+  readonly frameCount: number;
+  begin(start: Omit<Extract<SpoolRecord, { kind: 'epoch' }>, 'kind' | 'accepted' | 'nextSeq'>): SpoolEpoch;
+  beginSegment(epoch: SpoolEpoch, sg: number, firstSeq: number, kcv: ReadonlyMap<number, Uint8Array>): SpoolSegment;
+  /** Keeps a sealed frame. Makes room by dropping the oldest data, urgent frames last; answers what was dropped. */
+  keep(epoch: SpoolEpoch, frame: SpoolFrame, leaf: Uint8Array): readonly DroppedFrame[];
+  close(epoch: SpoolEpoch, sg: number, raw: Uint8Array, hash: Uint8Array, last: boolean): void;
+  /** Durable at the gateway. Numbers the device never sealed are ignored. */
+  acknowledge(epoch: SpoolEpoch, frames: readonly (readonly [number, number])[], closesBelow: number): void;
+  acknowledgeClose(epoch: SpoolEpoch, sg: number): void;
+  accept(epoch: SpoolEpoch): void;
+  refuse(epoch: SpoolEpoch, seq: number): boolean;
+  end(epoch: SpoolEpoch): void;
+  /** Writes acknowledgements down, compacts when worth it, and lets finished epochs go. */
+  flush(): void;
+  clear(): void;
+}
+
+export interface DroppedFrame {
+  readonly epoch: SpoolEpoch;
+  readonly seq: number;
+  readonly sg: number;
+}
+
+export interface SpoolSettings {
+  readonly bytes: number;
+  readonly leafOf: (oh: Uint8Array, raw: Uint8Array) => Uint8Array;
+  readonly hash: (bytes: Uint8Array) => Uint8Array;
+  /** Newly acknowledged, dropped or refused frames, at each flush. */
+  readonly onSettled: (epoch: SpoolEpoch, settled: Settled) => void;
+  /** Epochs that must not be let go, such as the current one. */
+  readonly isCurrent: (epoch: SpoolEpoch) => boolean;
+}
+
+export interface Settled {
+  readonly acked: readonly (readonly [number, number])[];
+  readonly dropped: readonly (readonly [number, number])[];
+  readonly refused: readonly (readonly [number, number])[];
+}
+
+interface Fresh {
+  readonly acked: ReturnType<typeof createRangeSet>;
+  readonly dropped: ReturnType<typeof createRangeSet>;
+  readonly refused: ReturnType<typeof createRangeSet>;
+  readonly closes: number[];
+  accepted: boolean;
+}
+
+/** Opens the spool: what an earlier run left is there again. */
+export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
+  const epochs = new Map<string, SpoolEpoch>();
+  const fresh = new Map<string, Fresh>();
+  let bytes = 0;
+  let frameCount = 0;
+  /** Something changed since the last flush. */
+  let dirty = true;
+
+  const write = (record: SpoolRecord) => flash.append(encodeRecord(record));
+  const freshOf = (epoch: SpoolEpoch): Fresh => {
+    dirty = true;
+    let entry = fresh.get(epoch.eh);
+    if (entry === undefined) {
+      const set = createRangeSet;
+      entry = { acked: set(), dropped: set(), refused: set(), closes: [], accepted: false };
+      fresh.set(epoch.eh, entry);
+    }
+    return entry;
+  };
+  const forget = (epoch: SpoolEpoch, seq: number): SpoolFrame | undefined => {
+    const frame = epoch.frames.get(seq);
+    if (frame === undefined) return undefined;
+    epoch.frames.delete(seq);
+    bytes -= frame.raw.length;
+    frameCount--;
+    return frame;
+  };
+  const trimLeaves = (epoch: SpoolEpoch) => {
+    for (const segment of epoch.segments.values()) {
+      if (segment.closeHash === undefined || epoch.openCloses.has(segment.number)) continue;
+      // Leaves of the newest four segments answer a nack even after their close is durable.
+      if (segment.number > epoch.lastClosed - 4 && !epoch.ended) continue;
+      if (owesFrames(epoch, segment)) continue;
+      epoch.segments.delete(segment.number);
+    }
+  };
+  const addEpoch = (record: Extract<SpoolRecord, { kind: 'epoch' }>): SpoolEpoch => {
+    const epoch: SpoolEpoch = {
+      eh: record.eh,
+      ehBytes: record.oh.slice(0, 8),
+      oh: record.oh,
+      boot: record.boot,
+      epoch: record.epoch,
+      offline: record.offline,
+      open: record.open.length > 0 ? record.open : undefined,
+      keys: record.keys.length > 0 ? record.keys : undefined,
+      accepted: record.accepted,
+      ended: false,
+      nextSeq: record.nextSeq,
+      acked: createRangeSet(),
+      dropped: createRangeSet(),
+      refused: createRangeSet(),
+      segments: new Map(),
+      frames: new Map(),
+      openCloses: new Set(),
+      lastCloseHash: undefined,
+      lastClosed: -1,
+    };
+    epochs.set(epoch.eh, epoch);
+    bytes += record.open.length + record.keys.length;
+    return epoch;
+  };
+  const addSegment = (epoch: SpoolEpoch, sg: number, firstSeq: number, kcv: ReadonlyMap<number, Uint8Array>) => {
+    const segment: SpoolSegment = {
+      number: sg,
+      firstSeq,
+      kcv,
+      leaves: [],
+      lastDt: 0,
+      close: undefined,
+      closeHash: undefined,
+    };
+    epoch.segments.set(sg, segment);
+    return segment;
+  };
+  const addLeaf = (epoch: SpoolEpoch, sg: number, seq: number, dt: number, leaf: Uint8Array) => {
+    const segment = epoch.segments.get(sg);
+    if (segment !== undefined) {
+      segment.leaves[seq - segment.firstSeq] = leaf;
+      segment.lastDt = Math.max(segment.lastDt, dt);
+    }
+    epoch.nextSeq = Math.max(epoch.nextSeq, seq + 1);
+  };
+  const addFrame = (epoch: SpoolEpoch, frame: SpoolFrame, leaf: Uint8Array) => {
+    addLeaf(epoch, frame.sg, frame.seq, frame.dt, leaf);
+    epoch.frames.set(frame.seq, frame);
+    bytes += frame.raw.length;
+    frameCount++;
+  };
+  const addClose = (epoch: SpoolEpoch, sg: number, raw: Uint8Array | undefined, hash: Uint8Array, last: boolean) => {
+    const segment = epoch.segments.get(sg);
+    if (segment !== undefined) {
+      segment.close = raw;
+      segment.closeHash = hash;
+    }
+    if (raw !== undefined) {
+      epoch.openCloses.add(sg);
+      bytes += raw.length;
+    }
+    if (sg >= epoch.lastClosed) {
+      epoch.lastClosed = sg;
+      epoch.lastCloseHash = hash;
+    }
+    epoch.ended ||= last;
+  };
+  const settleClose = (epoch: SpoolEpoch, sg: number): boolean => {
+    if (!epoch.openCloses.delete(sg)) return false;
+    const segment = epoch.segments.get(sg);
+    if (segment?.close !== undefined) {
+      bytes -= segment.close.length;
+      segment.close = undefined;
+    }
+    return true;
+  };
+  const settleFrames = (epoch: SpoolEpoch, frames: readonly (readonly [number, number])[], into?: Fresh) => {
+    for (const [first, given] of frames) {
+      const count = Math.min(given, epoch.nextSeq - first);
+      if (first < 1 || count <= 0) continue;
+      if (epoch.acked.add(first, count) > 0) into?.acked.add(first, count);
+      if (count > epoch.frames.size) {
+        for (const seq of epoch.frames.keys()) if (seq >= first && seq < first + count) forget(epoch, seq);
+      } else for (let seq = first; seq < first + count; seq++) forget(epoch, seq);
+    }
+  };
+  const settleAccepted = (epoch: SpoolEpoch) => {
+    epoch.accepted = true;
+    bytes -= (epoch.open?.length ?? 0) + (epoch.keys?.length ?? 0);
+    epoch.open = undefined;
+    epoch.keys = undefined;
+  };
+  const remove = (epoch: SpoolEpoch) => {
+    for (const seq of [...epoch.frames.keys()]) forget(epoch, seq);
+    for (const sg of [...epoch.openCloses]) settleClose(epoch, sg);
+    settleAccepted(epoch);
+    epochs.delete(epoch.eh);
+  };
+
+  const replay = (record: SpoolRecord) => {
+    if (record.kind === 'epoch') {
+      addEpoch(record);
+      return;
+    }
+    const epoch = epochs.get(record.eh);
+    if (epoch === undefined) return;
+    switch (record.kind) {
+      case 'segment':
+        addSegment(epoch, record.sg, record.firstSeq, record.kcv);
+        return;
+      case 'frame':
+        addFrame(epoch, record, settings.leafOf(epoch.oh, record.raw));
+        return;
+      case 'leaf':
+        addLeaf(epoch, record.sg, record.seq, record.dt, record.leaf);
+        return;
+      case 'close':
+        addClose(epoch, record.sg, record.raw, settings.hash(record.raw), record.last);
+        return;
+      case 'closed':
+        addClose(epoch, record.sg, undefined, record.hash, record.last);
+        return;
+      case 'acked':
+        settleFrames(epoch, record.frames);
+        for (const sg of record.closes) settleClose(epoch, sg);
+        if (record.accepted) settleAccepted(epoch);
+        return;
+      case 'gone':
+        for (const [first, count] of record.frames) {
+          epoch[record.why].add(first, count);
+          for (let seq = first; seq < first + count; seq++) forget(epoch, seq);
+        }
+        return;
+      case 'done':
+        remove(epoch);
+        return;
+    }
+  };
+  for (const raw of flash.readRecords()) {
+    const record = decodeRecord(raw);
+    if (record !== undefined) replay(record);
+  }
+
+  /** Oldest ordinary frame; only when there is none, the oldest urgent one. */
+  const oldest = (): DroppedFrame | undefined => {
+    let urgent: DroppedFrame | undefined;
+    for (const epoch of epochs.values()) {
+      for (const frame of epoch.frames.values()) {
+        const found = { epoch, seq: frame.seq, sg: frame.sg };
+        if (!frame.urgent) return found;
+        urgent ??= found;
+      }
+    }
+    return urgent;
+  };
+  const makeRoom = (): DroppedFrame[] => {
+    const dropped: DroppedFrame[] = [];
+    while (bytes > settings.bytes) {
+      const victim = oldest();
+      if (victim === undefined) break;
+      forget(victim.epoch, victim.seq);
+      victim.epoch.dropped.add(victim.seq, 1);
+      freshOf(victim.epoch).dropped.add(victim.seq, 1);
+      dropped.push(victim);
+    }
+    return dropped;
+  };
+  const flush = () => {
+    if (!dirty) return;
+    dirty = false;
+    for (const [eh, entry] of fresh) {
+      const epoch = epochs.get(eh);
+      if (epoch === undefined) continue;
+      const settled: Settled = {
+        acked: entry.acked.ranges(),
+        dropped: entry.dropped.ranges(),
+        refused: entry.refused.ranges(),
+      };
+      write({ kind: 'acked', eh, accepted: entry.accepted, frames: settled.acked, closes: entry.closes });
+      if (settled.dropped.length > 0) write({ kind: 'gone', eh, why: 'dropped', frames: settled.dropped });
+      if (settled.refused.length > 0) write({ kind: 'gone', eh, why: 'refused', frames: settled.refused });
+      settings.onSettled(epoch, settled);
+    }
+    fresh.clear();
+    for (const epoch of [...epochs.values()]) {
+      trimLeaves(epoch);
+      if (isOwed(epoch) || settings.isCurrent(epoch)) continue;
+      write({ kind: 'done', eh: epoch.eh });
+      remove(epoch);
+    }
+    const worth = flash.spoolBytes() > Math.max(deviceLimits.compactBytes, deviceLimits.compactFactor * bytes);
+    if (worth) flash.rewrite([...epochs.values()].flatMap(liveRecords).map(encodeRecord));
+  };
+  return {
+    epochs: () => epochs.values(),
+    get: (eh) => epochs.get(eh),
+    get bytes() {
+      return bytes;
+    },
+    get frameCount() {
+      return frameCount;
+    },
+    begin(start) {
+      const record = { kind: 'epoch', accepted: false, nextSeq: 1, ...start } as const;
+      write(record);
+      return addEpoch(record);
+    },
+    beginSegment(epoch, sg, firstSeq, kcv) {
+      write({ kind: 'segment', eh: epoch.eh, sg, firstSeq, kcv });
+      return addSegment(epoch, sg, firstSeq, kcv);
+    },
+    keep(epoch, frame, leaf) {
+      write({ kind: 'frame', eh: epoch.eh, ...frame });
+      addFrame(epoch, frame, leaf);
+      return bytes > settings.bytes ? makeRoom() : [];
+    },
+    close(epoch, sg, raw, hash, last) {
+      dirty = true;
+      write({ kind: 'close', eh: epoch.eh, sg, last, raw });
+      addClose(epoch, sg, raw, hash, last);
+    },
+    acknowledge(epoch, frames, closesBelow) {
+      const entry = freshOf(epoch);
+      settleFrames(epoch, frames, entry);
+      for (const sg of [...epoch.openCloses]) if (sg < closesBelow && settleClose(epoch, sg)) entry.closes.push(sg);
+    },
+    acknowledgeClose(epoch, sg) {
+      if (settleClose(epoch, sg)) freshOf(epoch).closes.push(sg);
+    },
+    accept(epoch) {
+      if (epoch.accepted) return;
+      settleAccepted(epoch);
+      freshOf(epoch).accepted = true;
+    },
+    refuse(epoch, seq) {
+      if (forget(epoch, seq) === undefined) return false;
+      epoch.refused.add(seq, 1);
+      freshOf(epoch).refused.add(seq, 1);
+      return true;
+    },
+    end(epoch) {
+      dirty = true;
+      epoch.ended = true;
+    },
+    flush,
+    clear() {
+      epochs.clear();
+      fresh.clear();
+      bytes = 0;
+      frameCount = 0;
+      flash.rewrite([]);
+    },
+  };
+}
+
+function owesFrames(epoch: SpoolEpoch, segment: SpoolSegment): boolean {
+  const end = segment.firstSeq + segment.leaves.length;
+  for (let seq = segment.firstSeq; seq < end; seq++) if (!epoch.acked.has(seq)) return true;
+  return false;
+}
+
+/** The least that says the same: for a rewrite of the spool. */
+function liveRecords(epoch: SpoolEpoch): SpoolRecord[] {
+  const { eh } = epoch;
+  const none = new Uint8Array(0);
+  const records: SpoolRecord[] = [
+    {
+      kind: 'epoch',
+      eh,
+      oh: epoch.oh,
+      boot: epoch.boot,
+      epoch: epoch.epoch,
+      offline: epoch.offline,
+      accepted: epoch.accepted,
+      open: epoch.open ?? none,
+      keys: epoch.keys ?? none,
+      nextSeq: epoch.nextSeq,
+    },
+  ];
+  if (epoch.lastCloseHash !== undefined && !epoch.segments.has(epoch.lastClosed))
+    records.push({ kind: 'closed', eh, sg: epoch.lastClosed, last: epoch.ended, hash: epoch.lastCloseHash });
+  for (const segment of epoch.segments.values()) {
+    records.push({ kind: 'segment', eh, sg: segment.number, firstSeq: segment.firstSeq, kcv: segment.kcv });
+    segment.leaves.forEach((leaf, i) => {
+      const seq = segment.firstSeq + i;
+      const frame = epoch.frames.get(seq);
+      records.push(
+        frame === undefined
+          ? { kind: 'leaf', eh, sg: segment.number, seq, dt: segment.lastDt, leaf }
+          : { kind: 'frame', eh, ...frame },
+      );
+    });
+    const last = epoch.ended && segment.number === epoch.lastClosed;
+    if (segment.close !== undefined) records.push({ kind: 'close', eh, sg: segment.number, last, raw: segment.close });
+    else if (segment.closeHash !== undefined)
+      records.push({ kind: 'closed', eh, sg: segment.number, last, hash: segment.closeHash });
+  }
+  records.push({ kind: 'acked', eh, accepted: epoch.accepted, frames: epoch.acked.ranges(), closes: [] });
+  for (const why of ['dropped', 'refused'] as const)
+    if (epoch[why].size > 0) records.push({ kind: 'gone', eh, why, frames: epoch[why].ranges() });
+  return records;
+}

@@ -1,0 +1,156 @@
+import type { CryptoProvider } from '@pulseseal/crypto';
+import {
+  attempt,
+  type Beacon,
+  type ClockSource,
+  type Manifest,
+  parseCoseKey,
+  parseSigned,
+  thumbprint,
+  verifySigned,
+} from '@pulseseal/protocol';
+import type { Clock } from '@pulseseal/runtime';
+import { deviceLimits } from './limits.ts';
+import type { DeviceMemory } from './memory.ts';
+import { isListed, type ManifestView } from './policy.ts';
+
+export interface Held<T> {
+  readonly body: T;
+  readonly bytes: Uint8Array;
+  /** H(message). */
+  readonly hash: Uint8Array;
+}
+
+/** Why an offer was not taken; for counting. */
+export type Offer = 'taken' | 'same' | 'later' | 'refused';
+
+/** Whom the device obeys: the owner's manifest, and beacons of gateways that it lists. */
+export interface Trust {
+  readonly manifest: Held<Manifest> | undefined;
+  /** The newest beacon of a listed gateway; `preferSpki` picks among several. */
+  beacon(preferSpki?: Uint8Array): Held<Beacon> | undefined;
+  offerManifest(bytes: Uint8Array): Offer;
+  offerBeacon(bytes: Uint8Array): Offer;
+  view(): ManifestView | undefined;
+  /** Authenticated err 5: holds until the next manifest. */
+  noteUnknown(): void;
+  /** Writes the age into the memory (which the caller then saves). */
+  saveAge(): void;
+}
+
+export function createTrust(
+  memory: DeviceMemory,
+  device: Uint8Array,
+  ports: { readonly wall: Clock; readonly crypto: CryptoProvider },
+  clockSource: ClockSource,
+): Trust {
+  const { wall, crypto } = ports;
+  const ownerKey = memory.ownerKey === null ? undefined : parseCoseKey(memory.ownerKey);
+  const beacons = new Map<string, Held<Beacon>>();
+  let manifest: Held<Manifest> | undefined;
+  let heldSinceMs = wall.monotonicMs();
+  let baseAgeMs = memory.manifestAgeMs;
+  let unknownToLedger = false;
+  const gate = createVerifyGate(wall);
+
+  const held = <T>(body: T, bytes: Uint8Array): Held<T> => ({ body, bytes, hash: crypto.sha256(bytes) });
+  const adoptManifest = (next: Held<Manifest>) => {
+    manifest = next;
+    for (const [gid, beacon] of beacons) if (!isListed(next.body, beacon.body.gateway)) beacons.delete(gid);
+  };
+  if (memory.manifest !== null) adoptManifest(held(parseSigned(memory.manifest, 'manifest').body, memory.manifest));
+  if (memory.beacon !== null) {
+    const body = parseSigned(memory.beacon, 'beacon').body;
+    if (manifest !== undefined && isListed(manifest.body, body.gateway))
+      beacons.set(hex(body.gateway), held(body, memory.beacon));
+  }
+  const ageMs = () => baseAgeMs + (wall.monotonicMs() - heldSinceMs);
+  return {
+    get manifest() {
+      return manifest;
+    },
+    beacon(preferSpki) {
+      const all = [...beacons.values()];
+      const preferred = all.find(
+        (b) => preferSpki !== undefined && b.body.tlsSpkiHash !== null && same(b.body.tlsSpkiHash, preferSpki),
+      );
+      return preferred ?? all[all.length - 1];
+    },
+    offerManifest(bytes) {
+      if (ownerKey === undefined) return 'refused';
+      if (manifest !== undefined && same(bytes, manifest.bytes)) return 'same';
+      const parsed = attempt(() => parseSigned(bytes, 'manifest'));
+      if (!parsed.ok) return 'refused';
+      const { body } = parsed.value;
+      if (!same(body.device, device) || memory.pseudonym === null || !same(body.pseudonym, memory.pseudonym))
+        return 'refused';
+      if (manifest !== undefined && body.version <= manifest.body.version) return 'refused';
+      if (!gate('manifest')) return 'later';
+      if (!verifySigned(parsed.value, ownerKey, crypto)) return 'refused';
+      adoptManifest(held(body, bytes));
+      memory.manifest = bytes;
+      memory.manifestAgeMs = 0;
+      baseAgeMs = 0;
+      heldSinceMs = wall.monotonicMs();
+      unknownToLedger = false;
+      return 'taken';
+    },
+    offerBeacon(bytes) {
+      if (manifest === undefined) return 'refused';
+      const parsed = attempt(() => parseSigned(bytes, 'beacon'));
+      if (!parsed.ok) return 'refused';
+      const { body } = parsed.value;
+      const gid = hex(body.gateway);
+      const known = beacons.get(gid);
+      if (known !== undefined && same(known.bytes, bytes)) return 'same';
+      const highest = memory.serials[gid];
+      if (!isListed(manifest.body, body.gateway) || !same(thumbprint(body.key, crypto), body.gateway)) return 'refused';
+      if (highest !== undefined && (body.serial < highest || body.serial > highest + deviceLimits.beaconSerialJump))
+        return 'refused';
+      if (!gate(gid)) return 'later';
+      if (!verifySigned(parsed.value, body.key, crypto)) return 'refused';
+      beacons.delete(gid);
+      beacons.set(gid, held(body, bytes));
+      memory.beacon = bytes;
+      memory.serials[gid] = body.serial;
+      for (const old of Object.keys(memory.serials).slice(0, -deviceLimits.maxGateways)) delete memory.serials[old];
+      return 'taken';
+    },
+    view: () =>
+      manifest === undefined
+        ? undefined
+        : {
+            manifest: manifest.body,
+            ageMs: ageMs(),
+            trustedNowMs: clockSource >= 2 ? wall.nowMs() : undefined,
+            unknownToLedger,
+          },
+    noteUnknown() {
+      unknownToLedger = true;
+    },
+    saveAge() {
+      memory.manifestAgeMs = ageMs();
+    },
+  };
+}
+
+/** Verifying costs: three at once per topic, then one a minute. */
+function createVerifyGate(wall: Clock): (topic: string) => boolean {
+  const buckets = new Map<string, { tokens: number; atMs: number }>();
+  return (topic) => {
+    const nowMs = wall.monotonicMs();
+    const bucket = buckets.get(topic) ?? { tokens: deviceLimits.verifyBurst, atMs: nowMs };
+    const gained = (nowMs - bucket.atMs) / deviceLimits.verifyIntervalMs;
+    const tokens = Math.min(deviceLimits.verifyBurst, bucket.tokens + gained);
+    buckets.set(topic, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
+    return tokens >= 1;
+  };
+}
+
+export function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+export function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+}
