@@ -69,7 +69,10 @@ export async function openLogReader(settings: LogReaderSettings): Promise<LogRea
     isListed = false;
   };
   const list = async () => {
+    const before = bases;
     bases = await listSegments(fs, dir);
+    // A removed segment held open would keep its space.
+    for (const base of before) if (base < (bases[0] ?? end)) cache.forget(base);
     isListed = true;
   };
   const refresh = async (needed: Position): Promise<ReadableLog> => {

@@ -1,8 +1,9 @@
 import { copyFile, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRecordSeal, openLog, openLogReader, verifyLog } from '../src/mod.ts';
+import { createFaultyFileSystem } from './faulty-file-system.ts';
 import { bytes, count, longFactor, numbered, numbers, readAll, useFolder } from './helpers.ts';
 
 const folder = useFolder();
@@ -54,6 +55,20 @@ describe('a torn tail', () => {
       expect(log.recovery).toMatchObject({ cutBytes: junk.length, cutAt: positions[4], damaged: [], records: 4 });
       await log.close();
     }
+  });
+
+  it('that is whole is kept, and synced before anybody may read it', async () => {
+    await logWithUnmarkedTail(folder.dir, 5);
+    const operations: string[] = [];
+    const fs = createFaultyFileSystem(
+      () => undefined,
+      (o) => operations.push(`${o.kind} ${basename(o.path)}`),
+    );
+    const log = await openLog({ dir: folder.dir, fs });
+    expect(log.recovery).toMatchObject({ cutBytes: 0, records: 1 });
+    await log.close();
+    expect(operations).toContain(`sync ${SEGMENT}`);
+    expect(operations.indexOf(`sync ${SEGMENT}`)).toBeLessThan(operations.indexOf('write synced'));
   });
 
   it('of a segment that only began is removed with it', async () => {
