@@ -29,9 +29,16 @@ export interface LedgerClientSettings {
 export function connectLedger(settings: LedgerClientSettings): Ledger {
   const { clock, answerTimeoutMs = DEFAULT_ANSWER_TIMEOUT_MS } = settings;
   const { hostname, port } = new URL(settings.url);
-  const agent = createPinnedAgent(hostname, Number(port), settings.spkiHash, CLIENT_SOCKETS);
+  const server = {
+    host: hostname,
+    port: Number(port),
+    spkiHash: settings.spkiHash,
+    clock,
+    handshakeMs: answerTimeoutMs,
+  };
+  const agent = createPinnedAgent({ ...server, maxSockets: CLIENT_SOCKETS });
   // Polls hold a connection each, so they must not take those of the calls.
-  const pollAgent = createPinnedAgent(hostname, Number(port), settings.spkiHash, CLIENT_SOCKETS);
+  const pollAgent = createPinnedAgent({ ...server, maxSockets: CLIENT_SOCKETS });
   const ending = new AbortController();
   let calls = 0;
 
@@ -43,17 +50,14 @@ export function connectLedger(settings: LedgerClientSettings): Ledger {
     const isPoll = request.op === 'events';
     calls++;
     try {
-      return await exchange(
-        body,
-        isPoll,
-        signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]),
-      );
+      const either = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
+      return await exchange(body, isPoll, either, true);
     } finally {
       calls--;
     }
   };
 
-  const exchange = (body: Uint8Array, isPoll: boolean, signal: AbortSignal) =>
+  const exchange = (body: Uint8Array, isPoll: boolean, signal: AbortSignal, mayRetry: boolean): Promise<Uint8Array> =>
     new Promise<Uint8Array>((resolve, reject) => {
       const message = httpsRequest({
         hostname,
@@ -64,15 +68,24 @@ export function connectLedger(settings: LedgerClientSettings): Ledger {
         headers: { 'content-type': 'application/cbor', 'content-length': body.length },
       });
       const timeoutMs = answerTimeoutMs + (isPoll ? MAX_POLL_MS : 0);
-      const cancel = clock.after(timeoutMs, () => message.destroy(ledgerFailure('ledger-unreachable', 'no answer')));
-      const abort = () => message.destroy(ledgerFailure('ledger-closed', 'aborted'));
-      signal.addEventListener('abort', abort);
       const settle = (act: () => void) => {
         cancel();
         signal.removeEventListener('abort', abort);
         act();
       };
-      const fail = (error: unknown) => settle(() => reject(named(error)));
+      const fail = (error: unknown) => {
+        // A kept connection that the server has closed meanwhile says nothing about the server. Every call may be repeated.
+        const isStale = mayRetry && message.reusedSocket && isReset(error);
+        settle(() => (isStale ? resolve(exchange(body, isPoll, signal, false)) : reject(named(error))));
+      };
+      // A request that has no socket yet reports nothing when it is destroyed, so the answer does not wait for it.
+      const end = (failure: Error) => {
+        fail(failure);
+        message.destroy(failure);
+      };
+      const abort = () => end(ledgerFailure('ledger-closed', 'aborted'));
+      const cancel = clock.after(timeoutMs, () => end(ledgerFailure('ledger-unreachable', 'no answer')));
+      signal.addEventListener('abort', abort);
       message.on('error', fail);
       message.on('response', (response) => {
         readAnswer(response).then((bytes) => settle(() => resolve(bytes)), fail);
@@ -135,3 +148,6 @@ function named(error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
   return isLedgerCode(code) ? error : ledgerFailure('ledger-unreachable', code, error);
 }
+
+const isReset = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');

@@ -78,10 +78,9 @@ function runLedger(settings: LocalLedgerSettings, state: LedgerState): LocalLedg
   const events = createEventSource(() => state.tip.height, readBlock);
 
   const run = async () => {
-    while (queue.length > 0) {
-      if (queue.length < MAX_BLOCK_CALLS && !isClosed) await moreCalls();
-      await cutBlock();
-    }
+    // Only an idle ledger waits: what came while a block was written has waited already.
+    if (queue.length < MAX_BLOCK_CALLS && !isClosed) await moreCalls();
+    while (queue.length > 0) await cutBlock();
   };
   const start = () => {
     running ??= run().finally(() => {
