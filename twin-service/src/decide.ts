@@ -2,7 +2,7 @@ import type { CareEvent } from '@pulseseal/protocol';
 import { isNoteDue, mayJudge, wasSeen } from './apply.ts';
 import type { TwinCommand, TwinEvent } from './events.ts';
 import { limits } from './limits.ts';
-import { clearing, raising } from './rules/physiology.ts';
+import { catchUp, clearing, raising } from './rules/physiology.ts';
 import { silenceConditions } from './rules/silence.ts';
 import type { Held, Twin } from './state.ts';
 import { takesPart } from './vitals.ts';
@@ -153,6 +153,8 @@ function readings(work: Work, event: Extract<CareEvent, { kind: 'readings' }>, c
     delayMs,
     held,
   };
+  // Before its own time only: what a reading says counts at its time.
+  if (!history) catchUp(work, newestMs - 1);
   if (isProof) clearing(work, measured);
   else emit(work, measured);
   if (!history && held.some((one) => takesPart(one.code) && mayJudge(one))) raising(work, work.twin.nowMs, newestMs);
@@ -161,6 +163,7 @@ function readings(work: Work, event: Extract<CareEvent, { kind: 'readings' }>, c
 function tick(work: Work, command: Extract<TwinCommand, { kind: 'tick' }>): void {
   const ruleNowMs = Math.max(work.twin.nowMs, command.nowMs - wayMs * command.speed);
   if (Object.keys(work.twin.slots).length > 0) {
+    catchUp(work, ruleNowMs);
     raising(work, ruleNowMs, ruleNowMs);
     clearing(work, null, ruleNowMs);
   }

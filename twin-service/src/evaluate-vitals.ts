@@ -2,7 +2,7 @@ import { codeEntry, codes } from '@pulseseal/firmware-profiles';
 import type { AlertPriority, Reading, Screening } from '@pulseseal/protocol';
 import { step } from './decide.ts';
 import { twinFailure } from './failures.ts';
-import { physiologyRules } from './rules/table.ts';
+import { nextEndMs, nextRiseMs } from './rules/physiology.ts';
 import type { Twin } from './state.ts';
 import { newTwin } from './state.ts';
 import { viewOf } from './vitals.ts';
@@ -177,7 +177,6 @@ function createStay(record: string, ageYears: number | null, screen: VitalsScree
   };
   const score = () => {
     const atMs = (hour! + 1) * 3_600_000;
-    advance(atMs);
     const { news2 } = viewOf(twin, atMs, 'scored');
     const shown = news2 === null ? null : { total: news2.total, lower: news2.lower, upper: news2.upper };
     out.push({ kind: 'risk', record, hour: hour!, news2: shown });
@@ -188,7 +187,8 @@ function createStay(record: string, ageYears: number | null, screen: VitalsScree
       hour ??= Math.min(Math.floor(minute / 60), lastHour);
       while (hour < lastHour && minute >= 60 * (hour + 1)) score();
       const atMs = minute * 60_000;
-      advance(atMs);
+      // What falls due at this very minute waits for what it says.
+      advance(atMs - 1);
       const readings = screened(readingsOf(record, rows, atMs, seq), screen, previous);
       if (readings.length === 0) return;
       run({
@@ -201,25 +201,16 @@ function createStay(record: string, ageYears: number | null, screen: VitalsScree
     },
     end() {
       if (hour === undefined) return;
+      advance(lastMinute * 60_000);
       while (hour <= lastHour) score();
     },
   };
 }
 
-const ruleOf = new Map<string, (typeof physiologyRules)[number]>(physiologyRules.map((rule) => [rule.name, rule]));
-
 /** The next time after `afterMs` at which a held condition rises or a shown end clears. */
 function nextDue(twin: Twin, afterMs: number): number {
-  let next = Number.POSITIVE_INFINITY;
-  for (const name in twin.since) {
-    const due = twin.since[name]! + ruleOf.get(name)!.delayMs;
-    if (due > afterMs && due < next) next = due;
-  }
-  for (const name in twin.overSince) {
-    const due = twin.overSince[name]! + ruleOf.get(name)!.overHoldMs;
-    if (due > afterMs && due < next) next = due;
-  }
-  return next;
+  const riseMs = nextRiseMs(twin);
+  return Math.min(riseMs > afterMs ? riseMs : Number.POSITIVE_INFINITY, nextEndMs(twin, afterMs));
 }
 
 function readingsOf(record: string, rows: readonly VitalsRow[], atMs: number, seq: number): Reading[] {

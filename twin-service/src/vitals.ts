@@ -66,6 +66,8 @@ export interface ClinicalView {
   readonly vitals: Readonly<Record<Vital, Held | null>>;
   readonly acvpu: Held | null;
   readonly oxygen: Held | null;
+  /** Walking, by a step counter. */
+  readonly isActive: boolean;
   /** Null where NEWS2 must not be computed (under 16). */
   readonly news2: News2 | null;
 }
@@ -105,6 +107,7 @@ export function viewOf(twin: Twin, atMs: number, evidence: Evidence): ClinicalVi
   let inUse: Held | null = null;
   let fraction: Held | null = null;
   let ventilated: Held | null = null;
+  let isActive = false;
   for (const key in twin.slots) {
     const held = (twin.slots[key] as Slot)[evidence];
     if (held === null || atMs > expiresAtMs(held) || !isBelieved(twin, held)) continue;
@@ -118,6 +121,8 @@ export function viewOf(twin: Twin, atMs: number, evidence: Evidence): ClinicalVi
       if (newer(held, fraction)) fraction = held;
     } else if (held.code === codes.mechanicalVentilation) {
       if (newer(held, ventilated)) ventilated = held;
+    } else if (held.code === codes.steps) {
+      if (held.value >= activeStepsPerMinute) isActive = true;
     } else if (held.code === codes.consciousness || held.code === codes.glasgowComaScore) {
       if (newer(held, acvpu)) acvpu = held;
     }
@@ -138,9 +143,13 @@ export function viewOf(twin: Twin, atMs: number, evidence: Evidence): ClinicalVi
     vitals,
     acvpu,
     oxygen: oxygen?.held ?? null,
+    isActive,
     news2: mayScore(twin) ? scoreNews2(observation) : null,
   };
 }
+
+/** A few steps to the bed's end are fewer; a walk is 60 and more. */
+const activeStepsPerMinute = 20;
 
 /** Glasgow coma score 15 is Alert; less, without saying how, is new confusion. */
 function letterOf(held: Held): 'A' | 'C' | 'V' | 'P' | 'U' {

@@ -358,3 +358,63 @@ describe('events', () => {
     }
   });
 });
+
+describe('activity', () => {
+  it('keeps a fast pulse alone from calling while the patient walks, but not a hard limit', () => {
+    const world = createBedside();
+    world.strap();
+    world.epoch('band', 'wrist-band', [{ stream: 5, name: 'steps', codes: [codes.steps], ms: 60_000 }]);
+    const walk = (pulse: string, steps: string) =>
+      world.live(300, (s) => {
+        world.say('strap', [{ code: codes.heartRate, text: pulse }]);
+        if (s % 60 === 0) world.say('band', [{ code: codes.steps, text: steps }]);
+      });
+    walk('138', '80');
+    expect(world.raised()).toEqual([]);
+    walk('138', '0');
+    expect(world.raised()).toEqual(['news2-single-3']);
+    walk('185', '80');
+    expect(world.raised()).toEqual(['news2-single-3', 'hard-hr-high']);
+  });
+});
+
+describe('time that leaps', () => {
+  it('gives the alerts, at their times, that looking every second gives', () => {
+    const said = fc.record({
+      afterS: fc.integer({ min: 1, max: 1500 }),
+      code: fc.constantFrom(codes.heartRate, codes.nibpSystolic, codes.glasgowComaScore, codes.spo2, codes.oxygenInUse),
+      level: fc.integer({ min: 0, max: 3 }),
+    });
+    const texts: Record<number, string[]> = {
+      [codes.heartRate]: ['70', '115', '135', '190'],
+      [codes.nibpSystolic]: ['120', '105', '95', '85'],
+      [codes.glasgowComaScore]: ['15', '15', '14', '9'],
+      [codes.spo2]: ['97', '93', '90', '75'],
+      [codes.oxygenInUse]: ['0', '0', '1', '1'],
+    };
+    let raised = 0;
+    fc.assert(
+      fc.property(fc.array(said, { maxLength: 12 }), (history) => {
+        const run = (tickEach: boolean) => {
+          const world = createBedside();
+          for (const { afterS, code, level } of history) {
+            if (tickEach) world.live(afterS, () => {});
+            else world.pass(afterS * 1000);
+            world.say('hub', [{ code, text: texts[code]![level]!, charted: true }]);
+          }
+          if (tickEach) world.live(3600, () => {});
+          else world.pass(3_600_000);
+          world.tick();
+          return world.events.flatMap((e) =>
+            e.kind === 'raised' ? [[e.alert.rule, e.alert.raisedAtMs, e.alert.contributors]] : [],
+          );
+        };
+        const leaps = run(false);
+        raised += leaps.length;
+        expect(leaps).toEqual(run(true));
+      }),
+      { numRuns: 60 },
+    );
+    expect(raised).toBeGreaterThan(20);
+  });
+});

@@ -44,6 +44,37 @@ export function raising(work: Work, nowMs: number, beganMs: number): void {
   }
 }
 
+const ruleOf: ReadonlyMap<string, PhysiologyRule> = new Map(physiologyRules.map((rule) => [rule.name, rule]));
+
+/** The next time at which a condition that holds now will have held for its delay; infinite if none does. */
+export function nextRiseMs(twin: Twin): number {
+  let next = Number.POSITIVE_INFINITY;
+  for (const name in twin.since) next = Math.min(next, twin.since[name]! + ruleOf.get(name)!.delayMs);
+  return next;
+}
+
+/** The next time after `afterMs` at which an open alert's end will have been shown for its hold. */
+export function nextEndMs(twin: Twin, afterMs: number): number {
+  let next = Number.POSITIVE_INFINITY;
+  for (const name in twin.overSince) {
+    const due = twin.overSince[name]! + ruleOf.get(name)!.overHoldMs;
+    if (due > afterMs && due < next) next = due;
+  }
+  return next;
+}
+
+/**
+ * Raises what falls due up to `untilMs`, each at its own time: whether time goes by in seconds or, at high speed, in
+ * leaps, the outcome is that of looking every moment.
+ */
+export function catchUp(work: Work, untilMs: number): void {
+  for (let turn = 0; turn < physiologyRules.length; turn++) {
+    const dueMs = nextRiseMs(work.twin);
+    if (dueMs > untilMs) return;
+    raising(work, dueMs, dueMs);
+  }
+}
+
 interface OpenRule {
   readonly alert: Alert;
   readonly rule: PhysiologyRule;

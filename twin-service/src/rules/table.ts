@@ -17,7 +17,8 @@ import type { ClinicalView } from '../vitals.ts';
  *
  * Levels of 2 points and 1 point in one parameter call nobody by themselves: a stable day has many of them
  * (Hospital Practice 2023, DOI 10.1080/21548331.2023.2298185: 137 alerts a patient-day without durations). They count
- * in the total. A graver open alert keeps a lesser one for the same cause from ringing as well.
+ * in the total. NEWS2 is charted at rest: a pulse of 131 to 180 alone calls nobody while a step counter shows walking.
+ * A graver open alert keeps a lesser one for the same cause from ringing as well.
  */
 export type PhysiologyRuleName =
   | 'hard-spo2-low'
@@ -106,7 +107,7 @@ function scored(
   };
 }
 
-/** A single 3 that a hard limit already called for. */
+/** A 3 that no hard limit called for already, and that is not the fast pulse of somebody who walks. */
 function isNewSingle3(view: ClinicalView, open: ReadonlySet<string>): boolean {
   const points = view.news2?.points;
   if (points === undefined) return false;
@@ -114,6 +115,7 @@ function isNewSingle3(view: ClinicalView, open: ReadonlySet<string>): boolean {
     if (points[name as News2Parameter] !== 3) continue;
     if (name === 'spo2' && open.has('hard-spo2-low')) continue;
     if (name === 'pulse' && (open.has('hard-hr-low') || open.has('hard-hr-high'))) continue;
+    if (name === 'pulse' && view.isActive && (view.vitals.pulse?.value ?? 0) > 90) continue;
     return true;
   }
   return false;
