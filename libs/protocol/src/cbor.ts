@@ -52,6 +52,11 @@ export class Reader {
     return value;
   }
 
+  /** Milliseconds since 1970 that RFC 3339 can print: a later one would break every consumer's clock arithmetic. */
+  time(): number {
+    return this.uint(LIMITS.timeMs);
+  }
+
   int(): number {
     if (this.peekMajor() === 1) {
       const value = this.#head(1);
@@ -175,7 +180,7 @@ export class Fields {
   readonly #reader: Reader;
   #left: number;
   #next: number | undefined;
-  #lastRank = -1;
+  #last: number | undefined;
 
   constructor(reader: Reader, count: number) {
     this.#reader = reader;
@@ -190,10 +195,9 @@ export class Fields {
     }
     this.#left--;
     const key = this.#reader.int();
-    const at = rank(key);
-    if (at === this.#lastRank) refuse('duplicate-key');
-    if (at < this.#lastRank) refuse('not-canonical');
-    this.#lastRank = at;
+    if (this.#last === key) refuse('duplicate-key');
+    if (this.#last !== undefined && !follows(key, this.#last)) refuse('not-canonical');
+    this.#last = key;
     this.#next = key;
   }
 
@@ -210,7 +214,7 @@ export class Fields {
   }
 
   #missing(key: number): never {
-    return refuse(this.#next === undefined || rank(this.#next) > rank(key) ? 'missing-field' : 'unknown-field');
+    return refuse(this.#next === undefined || follows(this.#next, key) ? 'missing-field' : 'unknown-field');
   }
 
   done(): void {
@@ -219,8 +223,8 @@ export class Fields {
 }
 
 /** Bytewise order of encoded keys: unsigned ones first, then negative ones, each by magnitude. */
-function rank(key: number): number {
-  return key >= 0 ? key : 2 ** 33 - key;
+function follows(key: number, before: number): boolean {
+  return key < 0 === before < 0 ? Math.abs(key) > Math.abs(before) : key < 0;
 }
 
 /** Deterministic encoder; grows by doubling. */
@@ -229,7 +233,7 @@ export class Writer {
   #at = 0;
 
   constructor(capacity = 256) {
-    this.#buffer = new Uint8Array(capacity);
+    this.#buffer = new Uint8Array(Math.max(capacity, 16));
   }
 
   #room(length: number): void {
@@ -275,6 +279,7 @@ export class Writer {
   }
 
   int(value: number): this {
+    if (!Number.isSafeInteger(value)) throw new RangeError(`not an encodable number: ${value}`);
     return value < 0 ? this.head(1, -1 - value) : this.head(0, value);
   }
 
@@ -284,6 +289,8 @@ export class Writer {
   }
 
   text(value: string): this {
+    // A lone surrogate would silently become another character.
+    if (!value.isWellFormed()) throw new RangeError('not a Unicode text');
     const raw = utf8Encoder.encode(value);
     this.head(3, raw.length);
     return this.raw(raw);

@@ -50,6 +50,13 @@ const ALLOWED: Readonly<Record<Typ, readonly SigningAlgorithm[]>> = {
   block: ['ML-DSA-65'],
 };
 
+/** The device's signature in a suite; an `open` under the other one is refused (SPEC clause SUITE-2). */
+export function suiteAlgorithm(suite: number): SigningAlgorithm {
+  if (suite === 1) return 'ML-DSA-44';
+  if (suite === 2) return 'ML-DSA-65';
+  return refuse('suite-refused');
+}
+
 /** Holds a secret key and signs bytes with it. */
 export interface MessageSigner {
   readonly algorithm: SigningAlgorithm;
@@ -89,6 +96,8 @@ export function encodeProtected(algorithm: SigningAlgorithm, kid: Uint8Array, ty
 /** Signs a body; the whole message with its tag. */
 export function signBody<T extends Typ>(typ: T, body: BodyMap[T], signer: MessageSigner): Uint8Array {
   if (!ALLOWED[typ].includes(signer.algorithm)) throw new RangeError(`${typ} is not signed with ${signer.algorithm}`);
+  if (typ === 'open' && suiteAlgorithm((body as BodyMap['open']).suite) !== signer.algorithm)
+    throw new RangeError('the suite of an open is that of its signature');
   const payload = encodeBody(typ, body);
   const protectedBytes = encodeProtected(signer.algorithm, tp8(signer.thumbprint), `ps1.${typ}`);
   const signature = signer.sign(toBeSigned(protectedBytes, payload));
@@ -121,10 +130,11 @@ function readSigned(r: Reader, raw: Uint8Array): AnySigned {
   const { algorithm, kid, typ } = parseWhole(protectedBytes, 128, readProtected);
   demand(ALLOWED[typ].includes(algorithm), 'algorithm-mismatch');
   if (r.peekMajor() !== 5) refuse('wrong-type');
-  demand(r.map(16) === 0, 'unprotected-not-empty');
+  demand(r.map(LIMITS.integer) === 0, 'unprotected-not-empty');
   const payload = r.byteString();
   const body = parseWhole(payload, LIMITS.messageBytes, (b) => parseBody(typ, b));
   const signature = r.bytesOf(SIGNATURE_BYTES[algorithm]);
+  if (typ === 'open') demand(algorithm === suiteAlgorithm((body as BodyMap['open']).suite), 'algorithm-mismatch');
   return { kind: 'signed', typ, algorithm, kid, body, protectedBytes, payload, signature, raw } as AnySigned;
 }
 

@@ -99,10 +99,13 @@ export interface SegmentKey {
 export function segmentKey(sk: Uint8Array, crypto: CryptoProvider): SegmentKey {
   const secret = sk.slice();
   const streams = new Map<number, StreamKey>();
+  let erased = false;
   return {
     secret,
     kcv: crypto.sha256Parts(label.kcv, secret),
     streamKey(stream) {
+      // A key derived from zeros would be everybody's.
+      if (erased) throw new RangeError('the segment key was erased');
       let keys = streams.get(stream);
       if (keys === undefined) {
         const context = encodeItem([stream, A256GCM]);
@@ -115,6 +118,7 @@ export function segmentKey(sk: Uint8Array, crypto: CryptoProvider): SegmentKey {
       return keys;
     },
     erase() {
+      erased = true;
       erase(secret);
       for (const k of streams.values()) {
         erase(k.key);
@@ -150,6 +154,10 @@ export function scopeChain(es: Uint8Array, oh: Uint8Array, crypto: CryptoProvide
 export function chainFrom(segment: number, ck: Uint8Array, crypto: CryptoProvider): ScopeChain {
   let at = segment;
   let chain: Uint8Array = ck.slice();
+  let erased = false;
+  const alive = () => {
+    if (erased) throw new RangeError('the chain was erased');
+  };
   const step = () => {
     const next = crypto.hmacSha256(chain, TWO);
     erase(chain);
@@ -161,6 +169,7 @@ export function chainFrom(segment: number, ck: Uint8Array, crypto: CryptoProvide
       return at;
     },
     take(wanted) {
+      alive();
       if (wanted < at) throw new RangeError('the ratchet does not turn back');
       while (at < wanted) step();
       const sk = crypto.hmacSha256(chain, ONE);
@@ -169,8 +178,14 @@ export function chainFrom(segment: number, ck: Uint8Array, crypto: CryptoProvide
       step();
       return key;
     },
-    export: () => ({ segment: at, ck: chain.slice() }),
-    erase: () => erase(chain),
+    export() {
+      alive();
+      return { segment: at, ck: chain.slice() };
+    },
+    erase() {
+      erased = true;
+      erase(chain);
+    },
   };
 }
 

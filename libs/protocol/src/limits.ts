@@ -2,6 +2,8 @@
 export const LIMITS = {
   /** 2^53 - 1: what a double holds exactly; no implementation needs big integers. */
   integer: Number.MAX_SAFE_INTEGER,
+  /** End of the year 9999: the last time that RFC 3339 can print. */
+  timeMs: 253_402_300_799_999,
   /** Beacon serials and prekey ids stand as 4 bytes in a wrap's kid. */
   serial: 2 ** 32 - 1,
   /** An epoch of at most 2^24 frames keeps `seq` in 5 bytes and the leaf table of an epoch in memory. */
@@ -22,12 +24,19 @@ export const LIMITS = {
   bulkBytes: 65_536,
   /** Resync and restart: further than any lost flash counter, nearer than the end. */
   counterJump: 2 ** 20,
-  /** A heartbeat at the largest gap: 32 scopes, 64 streams. */
+  /** Words for a log line, never parsed. */
   errTextBytes: 64,
   /** edge lists at most every device of one patient many times over. */
   edgeEpochs: 1024,
+  /** Of one wrap in `keys`: 32 scopes make 2.5 kB. */
+  wrapBytes: 4_096,
+  /** Of a signed `open`: 16 recipients, 32 scopes, 64 streams make 9 kB. */
+  openBytes: 16_384,
+  /** Channels of one stream, values of one frame. */
   items: 256,
+  /** No tree of 2^53 leaves has a longer path. */
   merklePath: 64,
   blockSigners: 32,
+  /** 16 recipients, 32 signers, a card of every item: far below. */
   proofBytes: 512 * 1024,
 } as const;

@@ -3,7 +3,7 @@ import { parseWhole, Writer } from './cbor.ts';
 import { type MessageSigner, parseSigned, signBody, verifySignedAsync } from './cose.ts';
 import { type CoseKey, thumbprint } from './ids.ts';
 import type { Cwt } from './messages/bodies.ts';
-import { demand, refuse } from './refusal.ts';
+import { demand, Refusal, refuse } from './refusal.ts';
 
 /** MQTT login (SPEC clause TOPIC-4): session of the transport key by the identity key, token by the transport key. */
 
@@ -91,7 +91,8 @@ export async function checkLogin(password: Uint8Array, context: LoginContext, cr
     demand(equalBytes(token.body.identity, session.issuer), 'login-refused');
     if (!(await verifySignedAsync(token, session.key, crypto))) refuse('login-refused');
     return { identity: session.issuer, identityKey: session.issuerKey };
-  } catch {
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
     return refuse('login-refused');
   }
 }

@@ -15,6 +15,13 @@ export function nodeHash(left: Uint8Array, right: Uint8Array, crypto: CryptoProv
   return crypto.sha256(concat(NODE, left, right));
 }
 
+/** By doubling: a logarithm rounds to a whole number far from a power of two. */
+function levelOf(n: number): number | undefined {
+  let level = 0;
+  for (let power = 1; power < n; power *= 2) level++;
+  return 2 ** level === n ? level : undefined;
+}
+
 /** Largest power of two below `n` (n >= 2). */
 function split(n: number): number {
   let k = 1;
@@ -40,8 +47,8 @@ export type SubtreeSource = (level: number, index: number) => Uint8Array;
 /** Root of leaves [from, to) from complete subtrees. */
 function rangeRoot(from: number, to: number, subtree: SubtreeSource, crypto: CryptoProvider): Uint8Array {
   const size = to - from;
-  const level = Math.log2(size);
-  if (Number.isInteger(level) && from % size === 0) return subtree(level, from / size);
+  const level = levelOf(size);
+  if (level !== undefined && from % size === 0) return subtree(level, from / size);
   const k = split(size);
   return nodeHash(rangeRoot(from, from + k, subtree, crypto), rangeRoot(from + k, to, subtree, crypto), crypto);
 }
@@ -204,8 +211,7 @@ export function verifyConsistency(c: ConsistencyClaim, crypto: CryptoProvider): 
     if (c.path.length !== 0 || !equalBytes(c.oldRoot, c.newRoot)) fail();
     return;
   }
-  const powerOfTwo = Number.isInteger(Math.log2(c.oldSize));
-  const path = powerOfTwo ? [c.oldRoot, ...c.path] : [...c.path];
+  const path = levelOf(c.oldSize) !== undefined ? [c.oldRoot, ...c.path] : [...c.path];
   if (path.length === 0) fail();
   let fn = c.oldSize - 1;
   let sn = c.newSize - 1;

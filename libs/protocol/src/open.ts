@@ -30,19 +30,30 @@ export class VerifiedFrame {
   get by(): 'tag' | 'leaf' {
     return this.#by;
   }
+
+  /** True for what a check of this module made; an object with this prototype alone is none. */
+  static holds(value: unknown): value is VerifiedFrame {
+    return typeof value === 'object' && value !== null && #by in value;
+  }
+}
+
+/** The epoch a message names must be the one whose keys check it, whatever table led there. */
+function demandEpoch(eh: Uint8Array, oh: Uint8Array): void {
+  for (let i = 0; i < 8; i++) if (eh[i] !== oh[i]) refuse('unknown-epoch');
 }
 
 export function frameLeaf(frame: Frame, oh: Uint8Array, crypto: CryptoProvider): Uint8Array {
   return crypto.sha256(leafInput(oh, frame.raw.subarray(0, frame.untaggedLength)));
 }
 
-/** The edge's online check [FRAME-4]. @throws Refusal mac-fail */
+/** The edge's online check [FRAME-4]. @throws Refusal mac-fail, unknown-epoch */
 export function checkFrameTag(
   frame: Frame,
   oh: Uint8Array,
   upKey: PreparedHmac,
   crypto: CryptoProvider,
 ): VerifiedFrame {
+  demandEpoch(frame.eh, oh);
   const untagged = frame.raw.subarray(0, frame.untaggedLength);
   const expected = upKey(frameMacInput(oh, untagged, frame.hdrLength)).subarray(0, 8);
   if (!equalBytes(expected, frame.gt)) refuse('mac-fail');
@@ -57,6 +68,7 @@ export function checkFrameLeaf(
   firstSeq: number,
   crypto: CryptoProvider,
 ): VerifiedFrame {
+  demandEpoch(frame.eh, oh);
   const leaf = frameLeaf(frame, oh, crypto);
   const expected = leaves[frame.seq - firstSeq];
   if (expected === undefined || !equalBytes(leaf, expected)) refuse('not-in-close');
@@ -77,6 +89,7 @@ export function openFrame(
   pad: number,
   crypto: CryptoProvider,
 ): OpenedFrame {
+  demandEpoch(frame.eh, oh);
   const { key: aeadKey, iv } = key.streamKey(frame.st);
   const aad = frameAad(oh, frame.raw.subarray(0, frame.hdrLength));
   const plaintext = crypto.aes256GcmOpen(aeadKey, nonceOf(iv, frame.seq), frame.ct, aad);
@@ -122,16 +135,23 @@ function skipItem(r: Reader, depth: number): void {
 export class VerifiedCtl {
   readonly ctl: Ctl;
   readonly oh: Uint8Array;
+  /** Makes the type nominal: no literal with the same fields passes for it. */
+  readonly #checked = true;
 
   constructor(proof: typeof proofOfCheck, ctl: Ctl, oh: Uint8Array) {
     if (proof !== proofOfCheck) throw new TypeError('a VerifiedCtl comes from openCtl only');
     this.ctl = ctl;
     this.oh = oh;
   }
+
+  static holds(value: unknown): value is VerifiedCtl {
+    return typeof value === 'object' && value !== null && #checked in value && value.#checked;
+  }
 }
 
 /** @throws Refusal mac-fail */
 export function openCtl(ctl: Ctl, oh: Uint8Array, key: PreparedHmac): VerifiedCtl {
+  demandEpoch(ctl.eh, oh);
   const expected = key(mac0Input(oh, ctl.raw.subarray(0, ctl.untaggedLength))).subarray(0, 8);
   if (!equalBytes(expected, ctl.tag)) refuse('mac-fail');
   return new VerifiedCtl(proofOfCheck, ctl, oh);
@@ -139,6 +159,7 @@ export function openCtl(ctl: Ctl, oh: Uint8Array, key: PreparedHmac): VerifiedCt
 
 /** @throws Refusal mac-fail */
 export function openRack(rack: Rack, oh: Uint8Array, key: PreparedHmac): Rack {
+  demandEpoch(rack.eh, oh);
   const expected = key(mac0Input(oh, rack.raw.subarray(0, rack.untaggedLength))).subarray(0, 8);
   if (!equalBytes(expected, rack.tag)) refuse('mac-fail');
   return rack;

@@ -97,7 +97,7 @@ export function parseData(payload: Uint8Array, streamClass: StreamClass): Data {
       for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(i * 2, true);
       return { kind: 'block', quality, samples };
     }
-    return { kind: 'values', values: r.uintMap(LIMITS.items, 1, LIMITS.items, () => r.int()) };
+    return { kind: 'values', values: r.uintMap(LIMITS.items, 1, LIMITS.items - 1, () => r.int()) };
   });
 }
 
@@ -128,10 +128,14 @@ export function encodeBeat(beat: Beat): Uint8Array {
 export function parseBeat(payload: Uint8Array): Beat {
   return parseWhole(payload, LIMITS.messageBytes, (r) => {
     r.arrayOf(3);
+    let before = 0;
     const streams = r.list(LIMITS.streams, 0, () => {
       r.arrayOf(4);
+      const st = r.uint(LIMITS.streamId, 1);
+      demand(st > before, 'not-canonical');
+      before = st;
       return {
-        st: r.uint(LIMITS.streamId),
+        st,
         last: r.uint(LIMITS.seq),
         count: r.uint(LIMITS.segmentFrames),
         flags: r.uint(7),

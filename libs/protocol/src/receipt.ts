@@ -1,6 +1,6 @@
 import { type CryptoProvider, equalBytes } from '@pulseseal/crypto/browser';
 import { parseWhole, type Reader, Writer } from './cbor.ts';
-import { type MessageSigner, toBeSigned } from './cose.ts';
+import { type MessageSigner, parseAnySigned, toBeSigned } from './cose.ts';
 import { type CoseKey, thumbprint, tp8 } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { rootFromInclusion } from './merkle.ts';
@@ -23,9 +23,15 @@ export function readInclusion(r: Reader): Inclusion {
   return { size: r.uint(), index: r.uint(), path: r.list(LIMITS.merklePath, 0, () => r.bytesOf(32)) };
 }
 
-function receiptProtected(kid: Uint8Array): Uint8Array {
+/**
+ * Label of the tree size in the protected header, private use: RFC 9942 signs the root alone, and one root can be
+ * reached from several sizes, so a receipt could be passed off as one of a smaller, anchored tree.
+ */
+const TREE_SIZE = -70002;
+
+function receiptProtected(kid: Uint8Array, size: number): Uint8Array {
   return new Writer(64)
-    .map(4)
+    .map(5)
     .uint(1)
     .int(-49)
     .uint(4)
@@ -34,12 +40,14 @@ function receiptProtected(kid: Uint8Array): Uint8Array {
     .text('ps1.receipt')
     .uint(395)
     .uint(1)
+    .int(TREE_SIZE)
+    .uint(size)
     .finish();
 }
 
 /** Signs a tree root once; every receipt of that size reuses the signature. */
-export function signRoot(root: Uint8Array, signer: MessageSigner): Uint8Array {
-  return signer.sign(toBeSigned(receiptProtected(tp8(signer.thumbprint)), root));
+export function signRoot(root: Uint8Array, signer: MessageSigner, size: number): Uint8Array {
+  return signer.sign(toBeSigned(receiptProtected(tp8(signer.thumbprint), size), root));
 }
 
 export function encodeReceipt(gateway: Uint8Array, inclusion: Inclusion, rootSignature: Uint8Array): Uint8Array {
@@ -48,7 +56,7 @@ export function encodeReceipt(gateway: Uint8Array, inclusion: Inclusion, rootSig
   return new Writer(4096)
     .tag(18)
     .array(4)
-    .bytes(receiptProtected(tp8(gateway)))
+    .bytes(receiptProtected(tp8(gateway), inclusion.size))
     .map(1)
     .uint(396)
     .map(1)
@@ -72,14 +80,15 @@ export function parseReceipt(bytes: Uint8Array): ParsedReceipt {
     r.tag(18);
     r.arrayOf(4);
     const protectedBytes = r.byteString(64);
-    const kid = parseWhole(protectedBytes, 64, (p) => {
-      const f = p.fields(4);
+    const { kid, size } = parseWhole(protectedBytes, 64, (p) => {
+      const f = p.fields(5);
       f.required(1, () => demand(p.int() === -49, 'algorithm-mismatch'));
-      const value = f.required(4, () => p.bytesOf(8));
+      const keyId = f.required(4, () => p.bytesOf(8));
       f.required(16, () => demand(p.text(32) === 'ps1.receipt', 'wrong-typ'));
       f.required(395, () => p.uint(1, 1));
+      const treeSize = f.required(TREE_SIZE, () => p.uint());
       f.done();
-      return value;
+      return { kid: keyId, size: treeSize };
     });
     const unprotected = r.fields(1);
     const inclusion = unprotected.required(396, () => {
@@ -93,6 +102,7 @@ export function parseReceipt(bytes: Uint8Array): ParsedReceipt {
     });
     unprotected.done();
     r.null();
+    demand(inclusion.size === size, 'receipt-invalid');
     return { kid, inclusion, signature: r.bytesOf(3309), protectedBytes };
   });
 }
@@ -111,4 +121,32 @@ export function verifyReceipt(
   if (!crypto.prepareVerifier('ML-DSA-65', gatewayKey.publicKey).verify(message, receipt.signature))
     refuse('receipt-invalid');
   return root;
+}
+
+/** Unprotected label of receipts in a Transparent Statement (RFC 9943), for export alone. */
+const RECEIPTS = 394;
+
+/** A signed message with its receipts beside it: others' tools read evidence in this form. */
+export function encodeTransparent(message: Uint8Array, receipts: readonly Uint8Array[]): Uint8Array {
+  const { protectedBytes, payload, signature } = parseAnySigned(message);
+  const w = new Writer(message.length + 4096).tag(18).array(4).bytes(protectedBytes).map(1).uint(RECEIPTS);
+  w.list(receipts, (receipt) => w.bytes(receipt));
+  return w.bytes(payload).bytes(signature).finish();
+}
+
+/** The message as it was signed and logged, and its receipts; neither is verified here. */
+export function parseTransparent(bytes: Uint8Array): { readonly message: Uint8Array; readonly receipts: Uint8Array[] } {
+  return parseWhole(bytes, LIMITS.messageBytes, (r) => {
+    r.tag(18);
+    r.arrayOf(4);
+    const protectedBytes = r.byteString(128);
+    demand(r.map(LIMITS.integer) === 1 && r.int() === RECEIPTS, 'unprotected-not-empty');
+    const receipts = r.list(LIMITS.blockSigners, 1, () => r.byteString(8192, 1));
+    const payload = r.byteString();
+    const signature = r.byteString();
+    const w = new Writer(bytes.length).tag(18).array(4).bytes(protectedBytes).map(0).bytes(payload).bytes(signature);
+    const message = w.finish();
+    parseAnySigned(message);
+    return { message, receipts };
+  });
 }

@@ -190,6 +190,7 @@ function checkLog(p: Parsed, crypto: CryptoProvider): string {
     return `entry ${index} of the gateway's log of ${size}`;
   }
   const anchored = readSth(p.proof.anchoredSth, p, crypto);
+  demand(!equalBytes(p.proof.anchoredSth, p.proof.sth), 'consistency-invalid');
   demand(equalBytes(anchored.body.logId, sth.body.logId), 'consistency-invalid');
   verifyConsistency(
     {
@@ -214,6 +215,8 @@ function readSth(bytes: Uint8Array, p: Parsed, crypto: CryptoProvider): Signed<'
 function checkLedger(p: Parsed, crypto: CryptoProvider): string {
   const { blocks, tx, inclusion, signers } = p.proof.anchor;
   demand(blocks.length === signers.length, 'anchor-invalid');
+  // One signer listed twice must not look like two.
+  demand(new Set(signers.map((s) => toHex(s.publicKey))).size === signers.length, 'anchor-invalid');
   const anchored = p.proof.anchoredSth ?? p.proof.sth;
   demand(equalBytes(readAnchoredSth(tx), anchored), 'anchor-invalid');
   const leaf = logLeaf(tx, crypto);
@@ -261,6 +264,7 @@ function checkDisclosure(p: Parsed, crypto: CryptoProvider): DisclosedReading {
   const data = parseData(opened.payload, stream.streamClass);
   const item = items[data.kind === 'block' ? 0 : p.name.index] ?? refuse('card-mismatch');
   const atMs = p.open.body.clock.t0Ms + p.frame.dt;
+  demand(atMs <= LIMITS.timeMs, 'out-of-range');
   if (data.kind === 'block') {
     demand(p.name.index === 0, 'out-of-range');
     return { code: item.code, unit: item.unit, text: String(data.samples.length), waveform: true, atMs };

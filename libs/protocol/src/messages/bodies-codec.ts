@@ -1,3 +1,4 @@
+import { toHex } from '@pulseseal/crypto/browser';
 import { type Reader, Writer } from '../cbor.ts';
 import { parseThumbprintText, readCoseKey, thumbprintText, writeCoseKey } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
@@ -50,6 +51,18 @@ export function readLimits(r: Reader): BeaconLimits {
   };
 }
 
+/** A name listed twice would let two readers of one message pick different entries (SPEC clause MSG-2). */
+function distinct<T>(list: T[], name: (item: T) => number | string): T[] {
+  demand(new Set(list.map(name)).size === list.length, 'duplicate-key');
+  return list;
+}
+
+const readSuites = (r: Reader) =>
+  distinct(
+    r.list(LIMITS.suites, 1, () => r.uint()),
+    (suite) => suite,
+  );
+
 const h32OrNull = (r: Reader) => r.orNull(() => r.bytesOf(32));
 
 const beacon: BodyCodec<Beacon> = {
@@ -70,10 +83,10 @@ const beacon: BodyCodec<Beacon> = {
     const body: Beacon = {
       gateway: f.required(2, () => r.bytesOf(32)),
       serial: f.required(3, () => r.uint(LIMITS.serial)),
-      validFromMs: f.required(4, () => r.uint()),
-      validUntilMs: f.required(5, () => r.uint()),
+      validFromMs: f.required(4, () => r.time()),
+      validUntilMs: f.required(5, () => r.time()),
       prekey: f.required(6, () => r.bytesOf(1216)),
-      suites: f.required(7, () => r.list(LIMITS.suites, 1, () => r.uint())),
+      suites: f.required(7, () => readSuites(r)),
       limits: f.required(8, () => readLimits(r)),
       credentialHash: f.required(9, () => h32OrNull(r)),
       key: f.required(10, () => readCoseKey(r)),
@@ -100,7 +113,7 @@ function readRecipient(r: Reader): ManifestRecipient {
     prekeyId: r.uint(LIMITS.serial),
     prekey: r.bytesOf(1216),
     scopes: r.list(LIMITS.scopes, 1, () => r.uint(LIMITS.scopeId)),
-    expiresMs: r.uint(),
+    expiresMs: r.time(),
     consent: r.bytesOf(32),
     role: r.uint(2) as RecipientRole,
   };
@@ -130,17 +143,27 @@ const manifest: BodyCodec<Manifest> = {
       pseudonym: f.required(2, () => r.bytesOf(16)),
       device: f.required(3, () => r.bytesOf(32)),
       version: f.required(4, () => r.uint()),
-      validFromMs: f.required(5, () => r.uint()),
-      validUntilMs: f.required(6, () => r.uint()),
-      recipients: f.required(7, () => r.list(LIMITS.recipients, 1, () => readRecipient(r))),
-      suites: f.required(8, () => r.list(LIMITS.suites, 1, () => r.uint())),
+      validFromMs: f.required(5, () => r.time()),
+      validUntilMs: f.required(6, () => r.time()),
+      recipients: f.required(7, () =>
+        distinct(
+          r.list(LIMITS.recipients, 1, () => readRecipient(r)),
+          (e) => toHex(e.rid),
+        ),
+      ),
+      suites: f.required(8, () => readSuites(r)),
       previous: f.required(9, () => h32OrNull(r)),
       consentRoot: f.required(10, () => r.bytesOf(32)),
       policy: f.required(11, () => {
         r.arrayOf(3);
         return { maxEpochS: r.uint(), rekeyGraceS: r.uint(), maxStaleS: r.uint() };
       }),
-      gateways: f.required(12, () => r.list(LIMITS.gateways, 1, () => r.bytesOf(32))),
+      gateways: f.required(12, () =>
+        distinct(
+          r.list(LIMITS.gateways, 1, () => r.bytesOf(32)),
+          toHex,
+        ),
+      ),
     };
     f.done();
     return body;
@@ -179,8 +202,8 @@ const sth: BodyCodec<Sth> = {
       root: f.required(5, () => r.bytesOf(32)),
       batch: f.required(6, () => r.uint()),
       previous: f.required(7, () => h32OrNull(r)),
-      firstArrivalMs: f.required(8, () => r.uint()),
-      lastArrivalMs: f.required(9, () => r.uint()),
+      firstArrivalMs: f.required(8, () => r.time()),
+      lastArrivalMs: f.required(9, () => r.time()),
     };
     f.done();
     return body;
@@ -189,6 +212,7 @@ const sth: BodyCodec<Sth> = {
 
 /** Wire key of the issuer's public key in endorse and session; not yet assigned by IANA. */
 const ISSUER_KEY = -70001;
+const LAST_SECOND = Math.floor(LIMITS.timeMs / 1000);
 
 function cwt(kind: 'devcert' | 'endorse' | 'session'): BodyCodec<Cwt> {
   const carriesIssuer = kind !== 'devcert';
@@ -213,8 +237,8 @@ function cwt(kind: 'devcert' | 'endorse' | 'session'): BodyCodec<Cwt> {
       const f = r.fields(9);
       const issuer = f.required(1, () => parseThumbprintText(r.text(43)));
       const subject = f.required(2, () => parseThumbprintText(r.text(43)));
-      const expiresS = f.required(4, () => r.uint());
-      const issuedS = f.required(6, () => r.uint());
+      const expiresS = f.required(4, () => r.uint(LAST_SECOND));
+      const issuedS = f.required(6, () => r.uint(LAST_SECOND));
       const key = f.required(8, () => {
         // cnf (RFC 8747) with the one member COSE_Key.
         const cnf = r.fields(1);
@@ -360,7 +384,7 @@ const resync: BodyCodec<Resync> = {
       boot: f.required(3, () => r.uint()),
       epoch: f.required(4, () => r.uint()),
       nonce: f.required(5, () => r.bytesOf(16)),
-      timeMs: f.required(6, () => r.uint()),
+      timeMs: f.required(6, () => r.time()),
     };
     f.done();
     return body;
@@ -378,7 +402,7 @@ const token: BodyCodec<Token> = {
     const body: Token = {
       identity: f.required(2, () => r.bytesOf(32)),
       gateway: f.required(3, () => r.bytesOf(32)),
-      expiresMs: f.required(4, () => r.uint()),
+      expiresMs: f.required(4, () => r.time()),
       exporter: f.required(5, () => h32OrNull(r)),
     };
     f.done();
@@ -410,7 +434,7 @@ const act: BodyCodec<Act> = {
         }),
       ),
       counter: f.required(4, () => r.uint()),
-      timeMs: f.required(5, () => r.uint()),
+      timeMs: f.required(5, () => r.time()),
     };
     f.done();
     return body;
@@ -429,7 +453,7 @@ const block: BodyCodec<Block> = {
       ledger: f.required(2, () => r.bytesOf(32)),
       height: f.required(3, () => r.uint()),
       previous: f.required(4, () => r.bytesOf(32)),
-      timeMs: f.required(5, () => r.uint()),
+      timeMs: f.required(5, () => r.time()),
       root: f.required(6, () => r.bytesOf(32)),
       transactions: f.required(7, () => r.uint()),
     };

@@ -177,7 +177,7 @@ export function parseAccept(content: Uint8Array): Accept {
   return parseContent(content, (r) => {
     const f = r.fields(5);
     const oh = f.required(1, () => r.bytesOf(32));
-    const timeMs = f.required(2, () => r.uint());
+    const timeMs = f.required(2, () => r.time());
     const flags = f.required(3, () => r.uint(3));
     const durable = f.optional(4, () => {
       r.arrayOf(2);

@@ -42,7 +42,7 @@ export const openCodec = {
     const streams = f.required(9, () => r.list(LIMITS.streams, 1, () => readStream(r)));
     const clock = f.required(10, () => {
       r.arrayOf(3);
-      return { t0Ms: r.uint(), uncertaintyMs: r.uint(), source: r.uint(4) as ClockSource };
+      return { t0Ms: r.time(), uncertaintyMs: r.uint(), source: r.uint(4) as ClockSource };
     });
     const timing = f.required(11, () => {
       r.arrayOf(4);

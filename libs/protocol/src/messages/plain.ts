@@ -78,10 +78,6 @@ export interface Ask {
 
 export type Plain = Opening | Keys | Lost | Gone | Rack | Leaves | Grant | ReceiptMessage | Gaps | Edge | Ask;
 
-/** Longest signed `open`: 16 recipients, 32 scopes, 64 streams. */
-const OPEN_BYTES = 16_384;
-const WRAP_BYTES = 4_096;
-
 export const encodeOpening = (open: Uint8Array, pre?: Uint8Array): Uint8Array => {
   const w = new Writer(open.length + 32)
     .array(pre === undefined ? 2 : 3)
@@ -147,12 +143,16 @@ export function readPlain(r: Reader, raw: Uint8Array): Plain {
   switch (number) {
     case 32: {
       items(2, 3);
-      const open = r.byteString(OPEN_BYTES, 1);
+      const open = r.byteString(LIMITS.openBytes, 1);
       return count === 3 ? { kind: 'opening', open, pre: r.bytesOf(8) } : { kind: 'opening', open };
     }
     case 33:
       items(3);
-      return { kind: 'keys', eh: r.bytesOf(8), wraps: r.list(LIMITS.recipients, 1, () => r.byteString(WRAP_BYTES, 1)) };
+      return {
+        kind: 'keys',
+        eh: r.bytesOf(8),
+        wraps: r.list(LIMITS.recipients, 1, () => r.byteString(LIMITS.wrapBytes, 1)),
+      };
     case 34:
       items(2);
       return { kind: 'lost', nonce: r.bytesOf(16) };
@@ -167,7 +167,7 @@ export function readPlain(r: Reader, raw: Uint8Array): Plain {
         seq: r.uint(LIMITS.seq),
         sg: r.uint(LIMITS.segment),
         missing: r.uint(),
-        timeMs: r.uint(),
+        timeMs: r.time(),
       };
       const untaggedLength = r.at;
       return { kind: 'rack', ...head, tag: r.bytesOf(8), raw, untaggedLength };
@@ -183,7 +183,7 @@ export function readPlain(r: Reader, raw: Uint8Array): Plain {
       };
     case 42:
       items(3);
-      return { kind: 'grant', eh: r.bytesOf(8), wrap: r.byteString(16_384, 1) };
+      return { kind: 'grant', eh: r.bytesOf(8), wrap: r.byteString(LIMITS.messageBytes, 1) };
     case 43:
       items(4);
       return {
@@ -205,10 +205,10 @@ export function readPlain(r: Reader, raw: Uint8Array): Plain {
       items(3);
       return {
         kind: 'edge',
-        timeMs: r.uint(),
+        timeMs: r.time(),
         epochs: r.list(LIMITS.edgeEpochs, 0, () => {
           r.arrayOf(3);
-          return { eh: r.bytesOf(8), lastMs: r.uint(), state: r.uint(2) as 0 | 1 | 2 };
+          return { eh: r.bytesOf(8), lastMs: r.time(), state: r.uint(2) as 0 | 1 | 2 };
         }),
       };
     case 46:

@@ -1,4 +1,5 @@
 import { parseWhole, Writer } from '../cbor.ts';
+import { LIMITS } from '../limits.ts';
 import { demand } from '../refusal.ts';
 
 /** COSE-HPKE wrap of a secret for one key (SPEC clause WRAP-1). */
@@ -12,6 +13,8 @@ export interface Wrap {
 
 /** MLKEM768-X25519 + SHAKE256 + AES-256-GCM, private use until IANA assigns one. */
 const ALGORITHM = -70010;
+/** The AEAD tag and one byte. */
+const LEAST_CIPHERTEXT = 17;
 
 export function wrapKid(id8: Uint8Array, number: number): Uint8Array {
   const kid = new Uint8Array(12);
@@ -29,7 +32,7 @@ export function encodeWrap(protectedBytes: Uint8Array, encapsulated: Uint8Array,
 }
 
 export function parseWrap(bytes: Uint8Array): Wrap {
-  return parseWhole(bytes, 16_384, (r) => {
+  return parseWhole(bytes, LIMITS.messageBytes, (r) => {
     r.arrayOf(3);
     const protectedBytes = r.byteString(32);
     const kid = parseWhole(protectedBytes, 32, (p) => {
@@ -39,9 +42,8 @@ export function parseWrap(bytes: Uint8Array): Wrap {
       f.done();
       return value;
     });
-    demand(r.map(16) === 1, 'unprotected-not-empty');
-    demand(r.int() === -4, 'unprotected-not-empty');
+    demand(r.map(LIMITS.integer) === 1 && r.int() === -4, 'unprotected-not-empty');
     const encapsulated = r.bytesOf(1120);
-    return { kid, encapsulated, ciphertext: r.byteString(8_192, 17), protectedBytes };
+    return { kid, encapsulated, ciphertext: r.byteString(LIMITS.messageBytes, LEAST_CIPHERTEXT), protectedBytes };
   });
 }
