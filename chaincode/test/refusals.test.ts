@@ -484,6 +484,26 @@ const table: readonly (readonly [code: string, what: string, setup: Setup])[] = 
   ],
   [
     'consistency-invalid',
+    'the right path under another old size',
+    async (g) => {
+      await anchored(g);
+      return {
+        call: ledgerCalls.anchorTreeHead(log.head(12, firstHash), { ...log.consistency(8, 12), oldSize: 7 }),
+      };
+    },
+  ],
+  [
+    'consistency-invalid',
+    'the right path under another new size',
+    async (g) => {
+      await anchored(g);
+      return {
+        call: ledgerCalls.anchorTreeHead(log.head(12, firstHash), { ...log.consistency(8, 12), newSize: 13 }),
+      };
+    },
+  ],
+  [
+    'consistency-invalid',
     'a proof cut short',
     async (g) => {
       await anchored(g);
@@ -587,6 +607,25 @@ describe('every refusal has its name and writes nothing', () => {
 
   test('the table leaves no code out', () => {
     expect([...new Set(table.map(([code]) => code))].sort()).toEqual(Object.keys(CONTRACT_REFUSALS).sort());
+  });
+});
+
+describe('every function that needs an act refuses to do without, and refuses the act of a stranger', () => {
+  const calls: readonly (readonly [LedgerCall, (g: Ground) => Promise<unknown>])[] = [
+    [register(), async () => {}],
+    [ledgerCalls.retireGateway(gateway.thumbprint), async () => {}],
+    [ledgerCalls.registerDevice(filled(16, 9), owner.key, saltedKeyHash, crypto), async () => {}],
+    [ledgerCalls.retireDevice(pseudonym, owner.key), async () => {}],
+    [put(), async () => {}],
+    [grant(), async () => {}],
+    [ledgerCalls.revokeConsent(consent, owner.key), (g) => g.signed(owner, grant())],
+    [closes(closeOf(device), filled(32, 1)), async () => {}],
+  ];
+  test.each(calls.map(([call, before]) => [call.fn, call, before] as const))('%s', async (_fn, call, before) => {
+    const g = await createGround(crypto, actors).registerAll();
+    await before(g);
+    expect(await g.verdict(call)).toBe('act-missing');
+    expect(await g.verdict(call, g.act(stranger, call))).toBe('act-signer');
   });
 });
 
