@@ -1,22 +1,38 @@
 import type { TwinEvent } from './events.ts';
 import { twinFailure } from './failures.ts';
+import type { Twin } from './state.ts';
 
 /** One record of the journal: what one command did to one twin, or a sign of life. */
 export type JournalRecord =
   | { readonly p: string; readonly e: readonly TwinEvent[] }
-  | { readonly alive: { readonly dataMs: number } };
+  | { readonly alive: { readonly dataMs: number } }
+  /** A piece of a whole twin: what came before it need not be replayed. */
+  | { readonly snap: { readonly p: string; readonly piece: number; readonly of: number; readonly text: string } };
+
+/** A day's trends of a patient with four devices are 300 kB; a record of the log takes 256 KiB. */
+const pieceChars = 60_000;
+
+/** A twin as records. */
+export function snapshotRecords(twin: Twin): JournalRecord[] {
+  const text = JSON.stringify(twin);
+  const of = Math.ceil(text.length / pieceChars);
+  return Array.from({ length: of }, (_, piece) => ({
+    snap: { p: twin.patient, piece, of, text: text.slice(piece * pieceChars, (piece + 1) * pieceChars) },
+  }));
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function encodeRecord(record: JournalRecord): Uint8Array {
-  return encoder.encode(JSON.stringify(record));
+/** `n` rises by one with each record: one that was written twice because a sync failed half-way counts once. */
+export function encodeRecord(record: JournalRecord, n: number): Uint8Array {
+  return encoder.encode(JSON.stringify({ n, ...record }));
 }
 
 /** The journal is the service's own and checksummed below, so only its form is looked at. */
-export function decodeRecord(bytes: Uint8Array): JournalRecord {
+export function decodeRecord(bytes: Uint8Array): JournalRecord & { readonly n: number } {
   try {
-    return JSON.parse(decoder.decode(bytes)) as JournalRecord;
+    return JSON.parse(decoder.decode(bytes)) as JournalRecord & { readonly n: number };
   } catch (cause) {
     throw twinFailure('journal-damaged', 'not a record', cause);
   }

@@ -4,10 +4,17 @@ import type { Clock, Logger, Metrics } from '@pulseseal/runtime';
 export interface TwinJournal {
   /** Resolves when the records are on the disk, all in this order. */
   append(records: readonly Uint8Array[]): Promise<void>;
-  /** Hands over every readable record in order, and says how many were damaged: a watch goes on without them. */
+  /** Hands over every readable record since the last complete checkpoint in order, and says how many were damaged: a watch goes on without them. */
   replay(handler: (record: Uint8Array) => void): Promise<{ readonly damaged: number }>;
+  /**
+   * `begin`: what follows is a whole picture of all twins. `end`: it is complete and synced; from now on a replay may
+   * start at its beginning, and what stands before may be removed.
+   */
+  checkpoint(phase: CheckpointPhase): Promise<void>;
   close(): Promise<void>;
 }
+
+export type CheckpointPhase = 'begin' | 'end';
 
 /** Who can prove a reading to a stranger; undefined = nobody knows it, or it is not anchored yet. */
 export interface ProofSource {

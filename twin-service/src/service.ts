@@ -6,12 +6,12 @@ import { caregiverAlert, caregiverPatient } from './caregiver-view.ts';
 import { step, wayMs } from './decide.ts';
 import type { TwinCommand, TwinEvent } from './events.ts';
 import { twinFailure } from './failures.ts';
-import { decodeRecord } from './journal-record.ts';
+import { decodeRecord, snapshotRecords } from './journal-record.ts';
 import { createKeeper } from './keeper.ts';
 import { limits, silence } from './limits.ts';
 import type { TwinPorts } from './ports.ts';
 import type { PatientEntry, TwinSettings } from './settings.ts';
-import { alivePeriodMs, checkTwinSettings } from './settings.ts';
+import { alivePeriodMs, checkTwinSettings, defaultCheckpointRecords } from './settings.ts';
 import type { Twin } from './state.ts';
 import { newTwin } from './state.ts';
 
@@ -78,10 +78,10 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
   checkTwinSettings(settings);
   const { wall, data, journal, logger, metrics } = ports;
   const speed = settings.speed ?? 1;
+  const checkpointRecords = settings.checkpointRecords ?? defaultCheckpointRecords;
   const twins = new Map<string, Twin>();
   const entries = new Map<string, PatientEntry>();
   const raised: Record<string, number> = {};
-  const keeper = createKeeper(journal, logger);
   const alertsHeard = createListeners<AlertChange>();
   const readingsHeard = createListeners<ReadingNote>();
   const wavesHeard = createListeners<WaveBlock>();
@@ -97,7 +97,8 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
   const wallMs = () => wallOriginMs + wall.monotonicMs();
   const edge = { heardWallMs: wallMs(), processorLagMs: 0 };
 
-  const lastAliveMs = await replayInto(twins, ports);
+  const { lastAliveMs, lastNumber } = await replayInto(twins, ports);
+  const keeper = createKeeper(journal, logger, lastNumber + 1);
 
   const twinOf = (patient: string): Twin | undefined => {
     const known = twins.get(patient);
@@ -167,6 +168,7 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
       aliveAtMs = at;
       keeper.add({ alive: { dataMs: nowMs } });
     }
+    if (keeper.sinceCheckpoint >= checkpointRecords) keeper.addCheckpoint([...twins.values()].flatMap(snapshotRecords));
   };
   const safeTick = () => {
     try {
@@ -265,15 +267,35 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
   };
 }
 
-/** Replays the journal; answers the data time of the last sign of life, null for an empty one. */
-async function replayInto(twins: Map<string, Twin>, ports: TwinPorts): Promise<number | null> {
+interface Replayed {
+  /** Data time of the last sign of life; null for an empty journal. */
+  readonly lastAliveMs: number | null;
+  readonly lastNumber: number;
+}
+
+async function replayInto(twins: Map<string, Twin>, ports: TwinPorts): Promise<Replayed> {
   let lastAliveMs: number | null = null;
+  let lastNumber = 0;
   let records = 0;
+  const pieces = new Map<string, string[]>();
   const { damaged } = await ports.journal.replay((bytes) => {
     const record = decodeRecord(bytes);
+    if (record.n <= lastNumber) return;
+    lastNumber = record.n;
     records++;
     if ('alive' in record) {
       lastAliveMs = Math.max(lastAliveMs ?? 0, record.alive.dataMs);
+      return;
+    }
+    if ('snap' in record) {
+      const { p, piece, of, text } = record.snap;
+      const known = piece === 0 ? [] : (pieces.get(p) ?? []);
+      known.push(text);
+      if (known.length < of) pieces.set(p, known);
+      else {
+        pieces.delete(p);
+        twins.set(p, JSON.parse(known.join('')) as Twin);
+      }
       return;
     }
     let twin = twins.get(record.p) ?? newTwin({ patient: record.p });
@@ -283,7 +305,7 @@ async function replayInto(twins: Map<string, Twin>, ports: TwinPorts): Promise<n
   if (damaged > 0)
     ports.logger.error({ damaged }, 'records of the twin journal are damaged; the watch goes on without them');
   if (records > 0) ports.logger.info({ records, patients: twins.size }, 'twins rebuilt from the journal');
-  return lastAliveMs;
+  return { lastAliveMs, lastNumber };
 }
 
 function pick(held: {

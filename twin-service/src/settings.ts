@@ -17,7 +17,12 @@ export interface TwinSettings {
   readonly speed?: number;
   /** Whether a gateway's sign of life is expected. Default true. */
   readonly watchesGateway?: boolean;
+  /** Records after which all twins are written whole, so that a restart replays no more than these. Default 100,000. */
+  readonly checkpointRecords?: number;
 }
+
+/** Three to four seconds of replay; half an hour of twelve patients. */
+export const defaultCheckpointRecords = 100_000;
 
 /** A journal that does not take records holds at most this many before events are refused: minutes of a full disk. */
 export const maxUnsynced = 50_000;

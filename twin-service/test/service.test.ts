@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codes } from '@pulseseal/firmware-profiles';
-import { createRecordSeal, openLog } from '@pulseseal/log';
+import { createRecordSeal, openCursor, openLog } from '@pulseseal/log';
 import { createMetrics, createSilentLogger } from '@pulseseal/runtime';
 import { createManualClock } from '@pulseseal/testkit';
 import { describe, expect, it } from 'vitest';
@@ -17,10 +17,14 @@ const patients = [
   { patient: 'p2', name: 'Karl Berg', bed: '2' },
 ];
 
-async function started(journal: TwinJournal = createMemoryJournal(), clock = createManualClock(startMs)) {
+async function started(
+  journal: TwinJournal = createMemoryJournal(),
+  clock = createManualClock(startMs),
+  checkpointRecords = 100_000,
+) {
   const service = await createTwinService(
     { wall: clock, data: clock, journal, logger: createSilentLogger(), metrics: createMetrics('twin') },
-    { patients },
+    { patients, checkpointRecords },
   );
   const changes: AlertChange[] = [];
   service.onAlert((change) => changes.push(change));
@@ -118,6 +122,19 @@ describe('twin service', () => {
     await again.service.stop();
   });
 
+  it('takes a record that was written twice for one', async () => {
+    const records: Uint8Array[] = [];
+    const first = await started(createMemoryJournal(records));
+    await first.desaturate(15);
+    const before = first.service.twin('p1')!;
+    await first.service.stop();
+    const twice = records.flatMap((record, i) => (i % 4 === 3 ? [...records.slice(i - 3, i + 1), record] : [record]));
+    const second = await started(createMemoryJournal(twice), first.clock);
+    expect(second.service.twin('p1')!.trends).toEqual(before.trends);
+    expect(second.service.twin('p1')!.open).toEqual(before.open);
+    await second.service.stop();
+  });
+
   it('shows a caregiver own people in plain words only', async () => {
     const { service, desaturate } = await started();
     await desaturate(15);
@@ -154,17 +171,52 @@ describe('twin service', () => {
   it('stands on a log that is sealed at rest', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'twin-'));
     try {
-      const seal = () => createRecordSeal(new Uint8Array(32).fill(7));
-      const first = await started(createLogJournal(await openLog({ dir, seal: seal() })));
+      const open = async () =>
+        createLogJournal(
+          await openLog({ dir: join(dir, 'log'), seal: createRecordSeal(new Uint8Array(32).fill(7)) }),
+          await openCursor(join(dir, 'checkpoint')),
+        );
+      const first = await started(await open());
       await first.desaturate(12);
       const before = first.service.twin('p1')!;
       expect(before.open).toHaveLength(1);
       await first.service.stop();
-      for (const file of readdirSync(dir)) expect(readFileSync(join(dir, file)).includes('measured')).toBe(false);
-      const second = await started(createLogJournal(await openLog({ dir, seal: seal() })), first.clock);
+      const files = readdirSync(join(dir, 'log'));
+      for (const file of files) expect(readFileSync(join(dir, 'log', file)).includes('measured')).toBe(false);
+      const second = await started(await open(), first.clock);
       expect(second.service.twin('p1')!.open).toEqual(before.open);
       expect(second.service.twin('p1')!.devices.band!.seen).toEqual(before.devices.band!.seen);
       await second.service.stop();
+
+      // With a checkpoint every 20 records, a replay begins at the last one and gives the same.
+      const third = await started(await open(), first.clock, 20);
+      await third.desaturate(30, '97');
+      const state = third.service.twin('p1')!;
+      await third.service.stop();
+      const journal = await open();
+      let replayed = 0;
+      const counting: TwinJournal = {
+        ...journal,
+        replay: (handler) =>
+          journal.replay((record) => {
+            replayed++;
+            handler(record);
+          }),
+      };
+      const fourth = await started(counting, first.clock);
+      expect(replayed).toBeLessThan(40);
+      const {
+        systemOff: _off,
+        cleared: _cleared,
+        alertCount: _count,
+        devices: _d,
+        since: _s,
+        overSince: _o,
+        ...now
+      } = fourth.service.twin('p1')!;
+      expect(state).toMatchObject(now);
+      expect(fourth.service.twin('p1')!.devices.band!.seen).toEqual(state.devices.band!.seen);
+      await fourth.service.stop();
     } finally {
       rmSync(dir, { recursive: true });
     }

@@ -1,20 +1,19 @@
-import type { Log } from '@pulseseal/log';
+import type { Cursor, Log } from '@pulseseal/log';
 import type { TwinJournal } from '../ports.ts';
 
-/** Records of one append, so that a long backlog never asks for more than the log takes at once. */
-const recordsPerAppend = 256;
-
-/** Keeps the twins' events in a log of `libs/log`, which must be opened with a seal: they hold vital signs. */
-export function createLogJournal(log: Log): TwinJournal {
+/**
+ * Keeps the twins' events in a log of `libs/log`, which must be opened with a seal: they hold vital signs. `checkpoint`
+ * remembers where a replay starts; give the log's retention `keepFrom: () => checkpoint.position`.
+ */
+export function createLogJournal(log: Log, checkpoint: Cursor): TwinJournal {
+  let begun = log.endPosition;
   return {
     async append(records) {
       if (log.failed !== undefined) await log.recover();
-      for (let at = 0; at < records.length; at += recordsPerAppend) {
-        await log.appendMany(records.slice(at, at + recordsPerAppend));
-      }
+      await log.appendMany(records);
     },
     async replay(handler) {
-      let position = log.startPosition;
+      let position = Math.max(log.startPosition, Math.min(checkpoint.position, log.endPosition));
       let damaged = 0;
       while (position < log.endPosition) {
         const read = await log.readFrom(position);
@@ -25,6 +24,13 @@ export function createLogJournal(log: Log): TwinJournal {
       }
       return { damaged };
     },
-    close: () => log.close(),
+    async checkpoint(phase) {
+      if (phase === 'begin') begun = log.endPosition;
+      else await checkpoint.save(begun);
+    },
+    async close() {
+      await log.close();
+      await checkpoint.close();
+    },
   };
 }
