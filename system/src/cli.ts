@@ -1,0 +1,115 @@
+import { Command } from 'commander';
+import { OptionError } from './start/options.ts';
+
+/** The command line. Each command's code is loaded when it is used. */
+const program = new Command('pulseseal')
+  .description(
+    'Sealed wearable telemetry: edge gateway, stream processor, digital twins, proofs. Research software, not a medical device.',
+  )
+  .showHelpAfterError()
+  .exitOverride();
+
+const dataOption = ['--data <dir>', 'data folder (default pulseseal-data/demo)'] as const;
+let exitCode = 0;
+
+program
+  .command('start')
+  .description('start everything on this machine and print one table')
+  .option('--replay <dir>', 'replay recordings (WFDB or CSV) of this folder instead of generated people')
+  .option(
+    '--patients <n>',
+    'generated people (default 12), or ICU stays and fall subjects of a replay (default 20 each)',
+  )
+  .option('--seed <n>', 'seed of people and choices (default 1)')
+  .option('--speed <x>', 'data time against wall time (default 1)')
+  .option('--data <dir>', 'data folder (default pulseseal-data/demo, or /replay)')
+  .option('--port-base <n>', 'first of seven ports on 127.0.0.1 (default 4680)')
+  .option('--store <kind>', 'embedded, influx (starts influxd) or influx=URL (default embedded)')
+  .option('--for <seconds>', 'stop by itself after so many seconds')
+  .option('--json', 'standard output has JSON lines only')
+  .option('--open', 'open the clinician board in a browser')
+  .action(async (options) => {
+    exitCode = await (await import('./commands/start.ts')).startCommand(options);
+  });
+
+program
+  .command('doctor')
+  .description('check what a start needs, with the fix for each fault')
+  .option(...dataOption)
+  .option('--port-base <n>', 'first port (default 4680)')
+  .action(async (options) => {
+    const { diagnose, findingLines } = await import('./commands/doctor.ts');
+    const { startOptions } = await import('./start/options.ts');
+    const checked = startOptions(
+      { data: options.data, portBase: options.portBase },
+      process.env.INIT_CWD ?? process.cwd(),
+    );
+    const findings = await diagnose({ dataDir: checked.dataDir, portBase: checked.portBase });
+    for (const line of findingLines(findings)) console.log(line);
+    exitCode = findings.every((f) => f.ok || f.optional === true) ? 0 : 1;
+  });
+
+program
+  .command('proof <reading>')
+  .description('write the proof bundle of one reading to standard output')
+  .option(...dataOption)
+  .action(async (reading, options) => {
+    exitCode = await (await import('./commands/proof.ts')).proofCommand(reading, options.data);
+  });
+
+program
+  .command('verify <file>')
+  .description('verify a proof bundle offline: sensor, manifest, segment, log, ledger, value')
+  .option('--trust <file>', 'trust anchors made by `pulseseal keys trust`')
+  .action(async (file, options) => {
+    exitCode = await (await import('./commands/verify.ts')).verifyCommand(file, options.trust, console.log);
+  });
+
+const evaluate = program.command('evaluate').description('run scores and rules on recorded values, without network');
+evaluate
+  .command('news2')
+  .description('JSON lines {rr,spo2,scale,oxygen,sbp,pulse,acvpu,temp} in, scores out')
+  .action(async () => {
+    exitCode = await (await import('./commands/evaluate.ts')).evaluateNews2(process.stdin, process.stdout);
+  });
+evaluate
+  .command('vitals')
+  .description('stream recorded stays through the live rules')
+  .requiredOption('--input <file>', 'long format record,minute,param,value (gzip or plain)')
+  .requiredOption('--patients <file>', 'patients CSV with record and age')
+  .requiredOption('--risk <file>', 'writes record,hour,risk,news2,news2_lower,news2_upper')
+  .requiredOption('--alerts <file>', 'writes record,minute,rule,priority')
+  .action(async (options) => {
+    exitCode = await (await import('./commands/evaluate-vitals.ts')).evaluateVitalsCommand(options);
+  });
+
+const keys = program.command('keys').description('list, export and rotate keys; make a trust file');
+for (const [name, description] of [
+  ['list', 'names and ages of the keys of every zone'],
+  ['export-public', 'public keys and fingerprints as JSON'],
+  ['trust', 'trust anchors for `verify --trust`, as JSON'],
+  ['rotate', 'make new prekeys on the next start'],
+] as const) {
+  keys
+    .command(name)
+    .description(description)
+    .option(...dataOption)
+    .action(async (options) => {
+      exitCode = await (await import('./commands/keys.ts')).keysCommand(name, options.data);
+    });
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof OptionError) {
+    process.stderr.write(`${error.message}\n`);
+    exitCode = 2;
+  } else if (error instanceof Error && 'exitCode' in error) {
+    exitCode = Number(error.exitCode);
+  } else {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    exitCode = 1;
+  }
+}
+process.exit(exitCode);

@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { createSystemClock } from '@pulseseal/runtime';
+import { openDataFolder } from '../start/circle.ts';
+import { jsonLines, plainLines } from '../start/lines.ts';
+import { OptionError, ports, type RawStartOptions, startOptions } from '../start/options.ts';
+import { type System, startSystem } from '../start/supervisor.ts';
+import { startTable } from '../table.ts';
+import { isPortFree } from './doctor.ts';
+
+/** `pulseseal start`: everything on this machine, one process per trust zone. */
+export async function startCommand(raw: RawStartOptions): Promise<number> {
+  const options = startOptions(raw, process.env.INIT_CWD ?? process.cwd());
+  const wall = createSystemClock();
+  const say = (text: string) => process.stderr.write(text);
+  for (const port of Object.values(ports(options.portBase))) {
+    if (!(await isPortFree(port)))
+      throw new OptionError(`Port ${port} on 127.0.0.1 is taken. Choose others with --port-base N.`);
+  }
+  const folder = await openDataFolder(options, wall.nowMs());
+  const lines = options.json
+    ? jsonLines((line) => process.stdout.write(line))
+    : plainLines((line) => process.stdout.write(line));
+  const interrupt = Promise.withResolvers<'signal'>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.resolve('signal'));
+
+  let system: System | undefined;
+  const records = new Map<string, string>();
+  const startedMs = wall.nowMs();
+  const dataMs = (atMs: number) => folder.scale.originMs + (atMs - folder.scale.originMs) * folder.scale.speed;
+  let bodiesStartedMs = dataMs(startedMs);
+  try {
+    system = await startSystem(options, folder, wall, {
+      alert(alert) {
+        const record = records.get(alert.patient);
+        lines.alert(
+          alert,
+          record === undefined ? undefined : { record, recordTimeMs: Math.round(alert.atMs - bodiesStartedMs) },
+        );
+      },
+      reading: lines.reading,
+      progress(step) {
+        if (step === 'devices') bodiesStartedMs = dataMs(wall.nowMs());
+        if (!options.json) say(`starting: ${step} ...\n`);
+      },
+    });
+    for (const person of system.people) if (person.record !== null) records.set(person.patient, person.record);
+    for (const note of system.notes) say(`note: ${note}\n`);
+    lines.ready({
+      clinician: system.clinician.url,
+      caregiver: system.caregiver.url,
+      broker: system.broker,
+      metrics: system.metrics,
+      data: options.dataDir,
+    });
+    (options.json ? say : (text: string) => process.stdout.write(text))(
+      startTable({
+        clinicianUrl: system.clinician.url,
+        caregiverUrl: system.caregiver.url,
+        clinicianCode: system.clinician.code,
+        caregiverCode: system.caregiver.code,
+        broker: system.broker,
+        metrics: system.metrics,
+        dataDir: options.dataDir,
+        patients: system.people.length,
+        speed: options.speed,
+      }),
+    );
+    if (options.open) openBrowser(system.clinician.url);
+    const due =
+      options.forS === undefined
+        ? new Promise<never>(() => {})
+        : new Promise<'time'>((resolve) => setTimeout(() => resolve('time'), options.forS! * 1000));
+    const why = await Promise.race([interrupt.promise, due, system.broken]);
+    if (why !== 'signal' && why !== 'time') {
+      say(`${why}. Its last words stand above; the data folder is kept and the next start goes on from it.\n`);
+      return 1;
+    }
+    say('stopping: bodies stop, spools drain, last closes and heads go out ...\n');
+    const { totals, isDrained } = await system.finish();
+    lines.totals(totals);
+    return isDrained ? 0 : 1;
+  } finally {
+    await system?.stop();
+    await folder.release();
+  }
+}
+
+function openBrowser(url: string): void {
+  const [command, ...args] =
+    process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['cmd', '/c', 'start', ''] : ['xdg-open'];
+  spawn(command!, [...args, url], { stdio: 'ignore', detached: true })
+    .on('error', () => {})
+    .unref();
+}
