@@ -35,7 +35,15 @@ export function dashboardsStale(): boolean {
 export async function buildDashboards(): Promise<void> {
   const hash = sourcesHash();
   const [{ build }, { default: config }] = await Promise.all([import('vite'), import('../vite.config.ts')]);
-  await build({ ...config, configFile: false });
+  // Vite takes a NODE_ENV that is set for more than its own mode: under a test runner it would build React for development.
+  const before = process.env.NODE_ENV;
+  process.env.NODE_ENV = 'production';
+  try {
+    await build({ ...config, configFile: false, mode: 'production' });
+  } finally {
+    if (before === undefined) delete process.env.NODE_ENV;
+    else process.env.NODE_ENV = before;
+  }
   writeFileSync(join(dashboardsDist(), stampFile), hash);
 }
 

@@ -90,7 +90,7 @@ const sketches: Partial<Record<number, Sketch>> = {
   },
   9: {
     bed: '10', name: 'Jensen, P.', spo2: 93, rr: 25, hr: 112, bp: [97, 58], temp: 38.9, total: 9, partial: [9, 12],
-    points: { SpO2: 2, RR: 3, HR: 2, BP: 2, Temp: 1 }, headline: 'Sepsis possible: NEWS2 9 and rising for 6 h',
+    points: { SpO2: 2, RR: 3, HR: 2, Temp: 2 }, headline: 'Sepsis possible: NEWS2 9 and rising for 6 h',
   },
   4: {
     bed: '05', name: 'Eriksson, L.', spo2: 96, rr: 15, hr: 74, bp: [131, 80], temp: 36.6, total: 0, partial: [0, 9],

@@ -20,12 +20,13 @@ export function AcknowledgeForm(props: { readonly alert: ShownAlert; readonly do
     input.current?.closest('.alert')?.scrollIntoView({ block: 'nearest' });
   }, []);
   const send = async (text: string): Promise<void> => {
+    // The feed may bring the answer first, and this form is gone then.
+    const list = input.current?.closest('.alerts');
     setSending(true);
     const refused = await acknowledge(app, alert, text);
     setSending(false);
     setProblem(refused);
     if (refused !== null) return;
-    const list = input.current?.closest('.alerts');
     done();
     window.requestAnimationFrame(() => {
       const next = list?.querySelector<HTMLElement>('[data-state="active"] .alert-open');

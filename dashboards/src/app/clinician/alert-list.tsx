@@ -1,4 +1,5 @@
 import type { ShownAlert, ShownPatient } from '@pulseseal/protocol';
+import { keepTogether } from '../format/values.ts';
 import { Age } from '../shared/age.tsx';
 import { PriorityMark, priorityWords } from '../shared/marks.tsx';
 import { AcknowledgeForm } from './acknowledge-form.tsx';
@@ -58,15 +59,18 @@ function AlertItem(props: {
         <PriorityMark priority={alert.priority} acknowledged={alert.state === 'acknowledged'} />
         <span className="alert-text">
           <span className="alert-head">
+            <span className="alert-when">
+              <span className={alert.priority === 'technical' ? 'sr-only' : undefined}>
+                {priorityWords[alert.priority]} ·{' '}
+              </span>
+              <span className="sr-only">raised </span>
+              <Age atMs={alert.raisedAtMs} />
+            </span>
             <strong>
               {patient?.bed ?? alert.patient} {patient?.name}
             </strong>
-            <span className="alert-when">
-              {priorityWords[alert.priority]} · <span className="sr-only">raised </span>
-              <Age atMs={alert.raisedAtMs} />
-            </span>
           </span>
-          <span className="alert-reason">{alert.reason}</span>
+          <span className="alert-reason">{keepTogether(alert.reason)}</span>
           {alert.acknowledged !== null && (
             <span className="alert-by">
               {alert.acknowledged.by}

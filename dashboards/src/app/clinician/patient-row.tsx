@@ -35,21 +35,15 @@ export const PatientRow = memo(function PatientRow(props: {
   return (
     <li className="row" data-priority={priority} data-state={lead?.state}>
       <PriorityMark priority={priority} acknowledged={lead?.state === 'acknowledged'} flashing={priority === 'high'} />
-      <div className="row-who">
-        <button type="button" className="row-open" onClick={() => open(patient.patient)}>
+      <button type="button" className="row-open" onClick={() => open(patient.patient)}>
+        <span className="row-name">
           <span className="row-bed">{patient.bed}</span> {patient.name}
-        </button>
-        <span className="row-line" title={lead?.reason ?? patient.headline}>
-          {lead === undefined ? (
-            patient.headline
-          ) : (
-            <>
-              <span className="sr-only">{priorityWords[lead.priority]}: </span>
-              {lead.reason}
-            </>
-          )}
         </span>
-      </div>
+        <span className="row-line" title={lead?.reason ?? patient.headline}>
+          {lead !== undefined && <span className="sr-only">{priorityWords[lead.priority]}: </span>}
+          {lead?.reason ?? patient.headline}
+        </span>
+      </button>
       <Score score={patient.news2} form="row" />
       {vitalSlots.map((slot) => (
         <Vital key={slot} values={patient.values} slot={slot} form="row" />

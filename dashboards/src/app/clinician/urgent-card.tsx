@@ -1,6 +1,6 @@
 import type { ShownAlert, ShownPatient } from '@pulseseal/protocol';
 import { memo } from 'react';
-import { stateSlots, vitalSlots } from '../format/values.ts';
+import { keepTogether, stateSlots, vitalSlots } from '../format/values.ts';
 import { isOpen, leadingAlert } from '../order.ts';
 import { Age } from '../shared/age.tsx';
 import { PriorityMark, priorityWords } from '../shared/marks.tsx';
@@ -54,7 +54,7 @@ export const UrgentCard = memo(function UrgentCard(props: {
             </p>
           )}
         </header>
-        <p className="card-reason">{lead.reason}</p>
+        <p className="card-reason">{keepTogether(lead.reason)}</p>
         {lead.acknowledged !== null && lead.acknowledged.comment !== '' && (
           <p className="card-comment">“{lead.acknowledged.comment}”</p>
         )}
@@ -63,7 +63,7 @@ export const UrgentCard = memo(function UrgentCard(props: {
             {others.slice(0, 2).map((alert) => (
               <li key={alert.id}>
                 <PriorityMark priority={alert.priority} acknowledged={alert.state === 'acknowledged'} />
-                {alert.reason}
+                {keepTogether(alert.reason)}
               </li>
             ))}
           </ul>

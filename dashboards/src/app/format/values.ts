@@ -119,6 +119,11 @@ export function hasUnit(value: ShownValue): boolean {
   return !stateValues.has(value.code) && unitText(value.unit) !== '';
 }
 
+/** Keeps a number and its unit on one line. */
+export function keepTogether(text: string): string {
+  return text.replaceAll(/(\d) (?=(?:%|\/min|mmHg|°C|s|min|h|d)(?![\p{L}\d]))/gu, '$1\u00a0');
+}
+
 const doubts: Record<ScreeningReason, string> = {
   'out-of-range': 'outside the possible range',
   implausible: 'not plausible',

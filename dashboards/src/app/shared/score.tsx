@@ -36,7 +36,7 @@ export function Score(props: { readonly score: ShownNews2 | null; readonly form:
       </span>
       {range !== null && (
         <span className="score-range" aria-hidden="true">
-          {form === 'card' && 'partial '}
+          {form === 'card' && <span className="score-partial">partial </span>}
           {range}
         </span>
       )}

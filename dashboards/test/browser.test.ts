@@ -1,0 +1,317 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ensureDashboards } from '../src/mod.ts';
+import { type FakeServer, startFakeServer } from './fake-server.ts';
+
+const executablePath = '/usr/bin/chromium';
+const absent = !existsSync(executablePath);
+if (absent) console.warn(`skipped: the board in a real browser, because ${executablePath} is not installed`);
+
+const axeSource = (): string => readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+describe.skipIf(absent)('the board in a real browser', () => {
+  let folder: string;
+  let browser: Browser;
+  let server: FakeServer;
+  let page: Page;
+  const problems: string[] = [];
+
+  beforeAll(async () => {
+    ({ folder } = await ensureDashboards());
+    browser = await chromium.launch({
+      executablePath,
+      args: [
+        '--headless',
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+  });
+  afterAll(() => browser?.close());
+  beforeEach(async () => {
+    problems.length = 0;
+    server = await startFakeServer(folder);
+  });
+  afterEach(async () => {
+    await page?.context().close();
+    await server?.close();
+    expect(problems).toEqual([]);
+  });
+
+  async function open(
+    role: 'clinician' | 'caregiver',
+    options: { theme?: 'light' | 'dark'; width?: number; height?: number } = {},
+  ): Promise<void> {
+    const { theme = 'light', width = 1440, height = 900 } = options;
+    // Axe is put in by evaluation, which a content security policy would stop; the page itself runs under it elsewhere.
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme });
+    page = await context.newPage();
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('console', (message) => {
+      if (/Content Security Policy/.test(message.text())) problems.push(message.text());
+    });
+    await page.goto(`${server.url}/#login=${role}&role=${role}&person=Ana%20Silva`);
+    await page
+      .locator(role === 'clinician' ? '.card' : '.person')
+      .first()
+      .waitFor();
+  }
+
+  async function seriousViolations(): Promise<string[]> {
+    await page.evaluate(axeSource());
+    const found = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: {
+          run: (
+            options: object,
+          ) => Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>;
+        };
+      };
+      const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+      return (await axe.run({ runOnly: tags })).violations;
+    });
+    return found
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(' | ')}`);
+  }
+
+  it('erases the login code from the address', async () => {
+    await open('clinician');
+    expect(page.url()).toBe(`${server.url}/`);
+    await page.reload();
+    await page.locator('.card').first().waitFor();
+  });
+
+  it('shows 24 patients on 1440 x 900 without scrolling, the urgent ones largest and first', async () => {
+    await open('clinician');
+    const facts = await page.evaluate(() => {
+      const inside = (element: Element): boolean => {
+        const box = element.getBoundingClientRect();
+        return box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight && box.right <= innerWidth && box.height > 0;
+      };
+      const area = (selector: string): number[] =>
+        [...document.querySelectorAll(selector)].map((element) => {
+          const box = element.getBoundingClientRect();
+          return box.width * box.height;
+        });
+      const scrolls = (selector: string): boolean =>
+        [...document.querySelectorAll(selector)].some((element) => element.scrollHeight > element.clientHeight + 1);
+      return {
+        patients: document.querySelectorAll('.card, .row').length,
+        allInside: [...document.querySelectorAll('.card, .row')].every(inside),
+        pageScrolls:
+          document.documentElement.scrollHeight > innerHeight || document.documentElement.scrollWidth > innerWidth,
+        boxScrolls: scrolls('.rows-box, .board, .card-body'),
+        smallestCard: Math.min(...area('.card')),
+        largestRow: Math.max(...area('.row')),
+        firstReason: document.querySelector('.card .card-reason')?.textContent,
+        reasonPx: Number.parseFloat(getComputedStyle(document.querySelector('.card-reason') as Element).fontSize),
+      };
+    });
+    expect(facts).toMatchObject({ patients: 24, allInside: true, pageScrolls: false, boxScrolls: false });
+    expect(facts.smallestCard).toBeGreaterThan(4 * facts.largestRow);
+    expect(facts.firstReason).toContain('NEWS2 9: fast breathing');
+    expect(facts.reasonPx).toBeGreaterThanOrEqual(24);
+  });
+
+  it('gives every number its unit, age and grade, and a partial score its bounds', async () => {
+    await open('clinician');
+    const text = await page.locator('.card').first().innerText();
+    expect(text).toMatch(/SpO₂\s+%/);
+    expect(text).toMatch(/partial\s*9\s*to 12/);
+    for (const vital of await page.locator('.card .vital:not([data-missing]), .row .vital:not([data-missing])').all()) {
+      const words = (await vital.textContent()) ?? '';
+      expect(words).toMatch(/\d+ (s|min|h|d)/);
+      expect(words).toMatch(/provisional|sealed|anchored/);
+    }
+    const pressure = page.locator('.card').first().locator('.vital', { hasText: 'Blood pressure' });
+    expect(await pressure.getAttribute('data-fresh')).toBe('expired');
+    expect(await pressure.locator('.vital-text').evaluate((e) => getComputedStyle(e).textDecorationLine)).toBe(
+      'line-through',
+    );
+  });
+
+  it.each(['light', 'dark'] as const)('has no serious accessibility violation in the %s theme', async (theme) => {
+    await open('clinician', { theme });
+    // A flash at half its opacity is not the state a contrast rule speaks about.
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    expect(await seriousViolations()).toEqual([]);
+    await page.locator('.card-open').first().click();
+    await page.locator('.panel .trend').first().waitFor();
+    await page.keyboard.press('a');
+    await page.locator('.answer input').waitFor();
+    expect(await seriousViolations()).toEqual([]);
+  });
+
+  it.each(['light', 'dark'] as const)('has none in the caregiver role in the %s theme either', async (theme) => {
+    await open('caregiver', { theme, width: 390, height: 844 });
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    expect(await seriousViolations()).toEqual([]);
+  });
+
+  it('has no target below 24 px', async () => {
+    await open('clinician');
+    await page.locator('.card-open').first().click();
+    await page.locator('.values .link').first().waitFor();
+    const small = await page.evaluate(() =>
+      [...document.querySelectorAll('button, input')]
+        .filter((element) => element.checkVisibility())
+        .map((element) => ({ box: element.getBoundingClientRect(), text: element.textContent }))
+        .filter(({ box }) => box.width > 0 && (box.width < 24 || box.height < 24))
+        .map(({ box, text }) => `${text} ${box.width} x ${box.height}`),
+    );
+    expect(small).toEqual([]);
+  });
+
+  it('says when the feed is silent for 5 s, and ages go on growing', async () => {
+    await open('clinician');
+    const age = page.locator('.card').first().locator('.vital-age').first();
+    const seconds = async (): Promise<number> => Number.parseInt((await age.textContent()) ?? '', 10);
+    await page.waitForTimeout(1_200);
+    expect(await page.locator('.feed-banner').count()).toBe(0);
+    server.hang();
+    const before = await seconds();
+    const startMs = performance.now();
+    await page.locator('.feed-banner[data-kind="silent"]').waitFor({ timeout: 9_000 });
+    const tookMs = performance.now() - startMs;
+    expect(tookMs).toBeGreaterThan(3_500);
+    expect(tookMs).toBeLessThan(7_500);
+    expect(await page.locator('.feed-banner').innerText()).toMatch(
+      /^Feed silent since \d\d:\d\d:\d\d - numbers below are not current/,
+    );
+    expect(await seconds()).toBeGreaterThanOrEqual(before + 4);
+    server.resume();
+    await page.locator('.feed-banner').waitFor({ state: 'detached', timeout: 3_000 });
+  });
+
+  it('reconnects by itself after the connection is lost', async () => {
+    await open('clinician');
+    server.drop();
+    await page.waitForTimeout(2_500);
+    server.update((board) => ({
+      ...board,
+      patients: board.patients.map((p) => (p.patient === 'p3' ? { ...p, name: 'Back again' } : p)),
+    }));
+    await page.getByText('Back again').first().waitFor();
+  });
+
+  it('acknowledges by keyboard alone, with person and comment, and stops flashing', async () => {
+    await open('clinician');
+    expect(await page.locator('.card').first().locator('.mark').first().getAttribute('data-flashing')).toBe('true');
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    await page.keyboard.press('k');
+    await page.keyboard.press('a');
+    await page.keyboard.type('calling, re-check 02:45 a j k');
+    await page.keyboard.press('Enter');
+    await page.locator('.card[data-state="acknowledged"]').waitFor();
+    expect(server.acknowledged).toEqual([
+      { id: 'p10-news2-high', comment: 'calling, re-check 02:45 a j k', person: 'Ana Silva' },
+    ]);
+    const taken = page.locator('.card[data-state="acknowledged"]');
+    expect(await taken.locator('.mark[data-flashing]').count()).toBe(0);
+    expect(await taken.innerText()).toContain('Ana Silva');
+    // Focus stays where work goes on: the next alert that waits.
+    await page.waitForFunction(
+      () => document.activeElement?.closest('.alert')?.getAttribute('data-state') === 'active',
+      undefined,
+      { timeout: 3_000 },
+    );
+  });
+
+  it('announces a new high alert at once and others politely', async () => {
+    await open('clinician');
+    const calm = server.board('clinician').patients[0]!;
+    const template = server.board('clinician').patients[2]!.alerts[0]!;
+    server.send({
+      type: 'alert',
+      alert: { ...template, id: 'new', patient: calm.patient, reason: 'Heart rate 28 for 10 s' },
+    });
+    await page.locator('[aria-live="assertive"]', { hasText: 'Heart rate 28 for 10 s' }).waitFor({ state: 'attached' });
+    expect(await page.locator('.card', { hasText: 'Heart rate 28' }).count()).toBe(1);
+    const low = { ...template, id: 'low', priority: 'low' as const, reason: 'A little warm' };
+    server.send({ type: 'alert', alert: low });
+    await page.locator('[aria-live="polite"]', { hasText: 'A little warm' }).waitFor({ state: 'attached' });
+  });
+
+  it('opens a patient over the calm list only, draws the ECG it asked for, and says that a proof is not there yet', async () => {
+    await open('clinician');
+    await page.locator('.card-open').first().click();
+    await page.locator('.panel').waitFor();
+    const covered = await page.evaluate(() => {
+      const panel = document.querySelector('.panel')!.getBoundingClientRect();
+      return [...document.querySelectorAll('.card, .alert')].some((element) => {
+        const box = element.getBoundingClientRect();
+        return box.left < panel.right && box.right > panel.left && box.top < panel.bottom && box.bottom > panel.top;
+      });
+    });
+    expect(covered).toBe(false);
+    await page.locator('.ecg[data-state="running"]').waitFor({ timeout: 5_000 });
+    expect(server.said).toContain('{"wave":"p10"}');
+    await page.getByRole('button', { name: 'Verify this reading: SpO₂' }).click();
+    await page.getByText('There is no proof yet').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.panel').waitFor({ state: 'detached' });
+    await page.waitForFunction(() => document.activeElement?.classList.contains('card-open'));
+  });
+
+  it('refuses bytes that are no proof, in the browser itself', async () => {
+    await open('clinician');
+    server.proof = new Uint8Array([0xa1, 0x01, 0x61, 0x70]);
+    await page.locator('.card-open').first().click();
+    await page.getByRole('button', { name: 'Verify this reading: RR' }).click();
+    await page.getByText('The proof was refused').waitFor();
+    expect(await page.locator('.proof').innerText()).toContain('opens every reading of the same segment');
+  });
+
+  it('shows a caregiver plain words and no number, even when the server sends them', async () => {
+    await open('caregiver');
+    const text = await page.locator('main').innerText();
+    expect(text).toContain('Your mother may need help');
+    expect(text).toContain('All is well');
+    expect(text).toContain('This is about the strap');
+    // The only figures are how long ago somebody was heard.
+    expect(text.replaceAll(/\d+ (seconds|minutes|hours) ago/g, '')).not.toMatch(/\d/);
+    expect(await page.content()).not.toMatch(/NEWS2|SpO|mmHg|saturation/i);
+    for (const button of await page.getByRole('button').all()) {
+      const box = await button.boundingBox();
+      expect(Math.min(box?.width ?? 0, box?.height ?? 0)).toBeGreaterThanOrEqual(44);
+    }
+    await page.getByRole('button', { name: 'I have it' }).first().click();
+    await page.getByText('Ana Silva has it').waitFor();
+    expect(server.acknowledged[0]?.id).toBe('p3-spo2-low');
+  });
+
+  it('does not call silence good news to a caregiver', async () => {
+    await open('caregiver');
+    server.hang();
+    await page.getByText('We cannot tell right now').waitFor({ timeout: 9_000 });
+    expect(await page.getByText('All is well').count()).toBe(0);
+  });
+
+  it('shows a spent code as such, with the next step', async () => {
+    const context = await browser.newContext();
+    page = await context.newPage();
+    await page.goto(`${server.url}/#login=spent`);
+    await page.getByRole('alert').waitFor();
+    expect(await page.getByRole('alert').innerText()).toMatch(/each code works once.*Ask for a new login address/);
+  });
+
+  it('reflows to one column at 320 px without sideways scrolling', async () => {
+    await open('clinician', { width: 320, height: 700 });
+    const wide = await page.evaluate(() =>
+      [...document.querySelectorAll('body *')]
+        .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !element.closest('.sr-only'))
+        .map((element) => `${element.tagName}.${element.getAttribute('class')}`),
+    );
+    expect(wide).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+  });
+});
