@@ -1,10 +1,10 @@
 import type { TwinEvent } from './events.ts';
 import { limits, silence } from './limits.ts';
 import { isSeen, nothingSeen, withSeen } from './seen.ts';
-import type { Alert, DeviceState, Held, Slot, StreamState, Twin } from './state.ts';
+import type { Alert, DeviceState, StreamState, Twin } from './state.ts';
 import { newDevice } from './state.ts';
 import { emptyTrend, withSample } from './trend.ts';
-import { slotKey } from './vitals.ts';
+import { graded, putHeld } from './values.ts';
 
 type Event<K extends TwinEvent['kind']> = Extract<TwinEvent, { kind: K }>;
 
@@ -144,31 +144,6 @@ function delays(device: DeviceState, delayMs: number | null) {
   return { delayMs, leastDelayMs: Math.min(device.leastDelayMs ?? delayMs, delayMs) };
 }
 
-/** Artifact by its reason: shown and marked, but nothing is judged by it. Mere rarity of a value may raise an alert. */
-export function mayJudge(held: Held): boolean {
-  return held.doubt === null || held.doubt === 'implausible' || held.doubt === 'out-of-range';
-}
-
-function putHeld(slots: Record<string, Slot>, held: Held): void {
-  const key = slotKey(held.code, held.device, held.charted);
-  const slot = slots[key];
-  if (slot === undefined && Object.keys(slots).length >= limits.slots) return;
-  const isNewest = slot === undefined || held.effectiveMs >= slot.shown.effectiveMs;
-  const judged = mayJudge(held) && (slot?.scored == null || held.effectiveMs >= slot.scored.effectiveMs);
-  const waits = held.grade === 'provisional' && held.doubt === null;
-  const isSealed = held.grade !== 'provisional' && held.doubt === null;
-  slots[key] = {
-    shown: isNewest ? held : slot.shown,
-    scored: judged ? held : (slot?.scored ?? null),
-    sealed: isSealed ? newest(slot?.sealed ?? null, held) : (slot?.sealed ?? null),
-    pending: waits ? [...(slot?.pending ?? []).slice(-(limits.pendingPerSlot - 1)), held] : (slot?.pending ?? []),
-  };
-}
-
-function newest(a: Held | null, b: Held): Held {
-  return a === null || b.effectiveMs >= a.effectiveMs ? b : a;
-}
-
 function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
   return withDevice(twin, care.device, wallMs, (device) => ({
     ...device,
@@ -225,34 +200,6 @@ function heartbeat(twin: Twin, { care, wallMs, nowMs, delayMs }: Event<'heartbea
     }),
   }));
   return { ...next, nowMs: Math.max(next.nowMs, nowMs) };
-}
-
-const rank = { provisional: 0, sealed: 1, anchored: 2 } as const;
-
-function graded(twin: Twin, event: Event<'graded'>): Twin {
-  const { device: id, eh, first, count, grade, wallMs } = event;
-  const covers = (held: Held) => held.device === id && held.eh === eh && held.seq >= first && held.seq < first + count;
-  const raised = (held: Held): Held => (covers(held) && rank[held.grade] < rank[grade] ? { ...held, grade } : held);
-  const slots: Record<string, Slot> = {};
-  for (const key in twin.slots) {
-    const slot = twin.slots[key]!;
-    if (slot.shown.device !== id) {
-      slots[key] = slot;
-      continue;
-    }
-    let sealed = slot.sealed === null ? null : raised(slot.sealed);
-    for (const held of slot.pending) if (grade !== 'provisional' && covers(held)) sealed = newest(sealed, raised(held));
-    slots[key] = {
-      shown: raised(slot.shown),
-      scored: slot.scored === null ? null : raised(slot.scored),
-      sealed,
-      pending: grade === 'provisional' ? slot.pending : slot.pending.filter((held) => !covers(held)),
-    };
-  }
-  const known = twin.devices[id];
-  if (known === undefined || known.eh !== eh || grade !== 'sealed') return { ...twin, slots };
-  const device = { ...known, unsealedSinceWallMs: known.newestSeq >= first + count ? wallMs : null };
-  return { ...twin, slots, devices: { ...twin.devices, [id]: device } };
 }
 
 function answered(alert: Alert, event: Event<'acknowledged'>): Alert {

@@ -1,10 +1,11 @@
 import type { CareEvent } from '@pulseseal/protocol';
-import { isNoteDue, mayJudge, wasSeen } from './apply.ts';
+import { isNoteDue, wasSeen } from './apply.ts';
 import type { TwinCommand, TwinEvent } from './events.ts';
 import { limits } from './limits.ts';
 import { catchUp, clearing, raising } from './rules/physiology.ts';
 import { silenceConditions } from './rules/silence.ts';
 import type { Held, Twin } from './state.ts';
+import { mayJudge } from './values.ts';
 import { takesPart } from './vitals.ts';
 import type { Work } from './work.ts';
 import { emit, raise } from './work.ts';

@@ -1,6 +1,7 @@
 import type { LiveMessage, WaveBlock } from '@pulseseal/protocol';
 import type { Clock } from '@pulseseal/runtime';
-import type { TwinService, Viewer } from './service.ts';
+import type { Viewer } from './desk.ts';
+import type { TwinService } from './service.ts';
 
 /** Bounds of what waits for a slow client. Waves go first, then pictures; alerts never, then the client itself. */
 export const liveLimits = {

@@ -5,6 +5,7 @@ export { createMemoryJournal } from './adapters/journal-memory.ts';
 export { apply } from './apply.ts';
 export { decide, step } from './decide.ts';
 export { roundHalfUp } from './decimal.ts';
+export type { Desk, Viewer } from './desk.ts';
 export type { News2LineError } from './evaluate-news2.ts';
 export { evaluateNews2Line } from './evaluate-news2.ts';
 export type {
@@ -20,7 +21,7 @@ export type { TwinFailureCode } from './failures.ts';
 export * from './limits.ts';
 export * from './news2.ts';
 export type { ProofSource, TwinJournal, TwinPorts } from './ports.ts';
-export type { AlertChange, ReadingNote, TwinService, Viewer } from './service.ts';
+export type { AlertChange, ReadingNote, TwinService } from './service.ts';
 export { createTwinService } from './service.ts';
 export type { CodeGrant, Sessions } from './sessions.ts';
 export { createSessions, sessionLimits } from './sessions.ts';

@@ -1,26 +1,20 @@
-import type { BoardSnapshot, CareEvent, Reading, Role, ShownAlert, ShownPatient, WaveBlock } from '@pulseseal/protocol';
+import type { CareEvent, Reading, ShownAlert, WaveBlock } from '@pulseseal/protocol';
 import type { Count } from '@pulseseal/runtime';
-import { apply } from './apply.ts';
-import { alertUrgency, shownAlert, shownPatient } from './board-view.ts';
-import { caregiverAlert, caregiverPatient } from './caregiver-view.ts';
-import { step, wayMs } from './decide.ts';
+import { shownAlert } from './board-view.ts';
+import { step } from './decide.ts';
+import type { Desk, Viewer } from './desk.ts';
+import { createDesk } from './desk.ts';
 import type { TwinCommand, TwinEvent } from './events.ts';
 import { twinFailure } from './failures.ts';
-import { decodeRecord, snapshotRecords } from './journal-record.ts';
+import { snapshotRecords } from './journal-record.ts';
 import { createKeeper } from './keeper.ts';
 import { limits, silence } from './limits.ts';
 import type { TwinPorts } from './ports.ts';
+import { replayInto } from './replay.ts';
 import type { PatientEntry, TwinSettings } from './settings.ts';
 import { alivePeriodMs, checkTwinSettings, defaultCheckpointRecords } from './settings.ts';
 import type { Twin } from './state.ts';
 import { newTwin } from './state.ts';
-
-/** Who looks. A caregiver sees only own people. */
-export interface Viewer {
-  readonly person: string;
-  readonly role: Role;
-  readonly patients: 'all' | readonly string[];
-}
 
 export interface AlertChange {
   readonly patient: string;
@@ -34,18 +28,13 @@ export type ReadingNote = Pick<Reading, 'id' | 'patient' | 'code' | 'text' | 'va
 
 type Listen<T> = (listener: (item: T) => void) => () => void;
 
-export interface TwinService {
+export interface TwinService extends Desk {
   /** Resolves when the events' effects are synced: only then may the caller move its cursor. Repeating is harmless. */
   handle(events: readonly CareEvent[]): Promise<void>;
   /** Throws `alert-unknown` or `alert-cleared`; resolves when the answer is synced. Answering twice keeps the first. */
   acknowledge(alert: string, viewer: Viewer, comment: string): Promise<ShownAlert>;
   watch(entry: PatientEntry): Promise<void>;
   twin(patient: string): Twin | undefined;
-  board(viewer: Viewer): BoardSnapshot;
-  patient(patient: string, viewer: Viewer): ShownPatient | undefined;
-  alert(alert: ShownAlert, viewer: Viewer): ShownAlert | undefined;
-  alerts(viewer: Viewer): ShownAlert[];
-  maySee(viewer: Viewer, patient: string): boolean;
   readonly onAlert: Listen<AlertChange>;
   readonly onReading: Listen<ReadingNote>;
   readonly onWave: Listen<WaveBlock>;
@@ -198,19 +187,7 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
   await keeper.flush();
   const cancel = wall.every(silence.periodMs, safeTick);
 
-  const maySee = (viewer: Viewer, patient: string) =>
-    viewer.patients === 'all' ? viewer.role === 'clinician' : viewer.patients.includes(patient);
-  const shown = (patient: string, viewer: Viewer): ShownPatient | undefined => {
-    const twin = twins.get(patient);
-    if (twin === undefined || !maySee(viewer, patient)) return undefined;
-    const nowMs = Math.max(twin.nowMs, data.nowMs() - wayMs * speed);
-    const full = shownPatient(twin, entryOf(patient), nowMs);
-    return viewer.role === 'clinician' ? full : caregiverPatient(full, alertUrgency(twin));
-  };
-  const alertFor = (alert: ShownAlert, viewer: Viewer) => {
-    if (!maySee(viewer, alert.patient)) return undefined;
-    return viewer.role === 'clinician' ? alert : caregiverAlert(alert);
-  };
+  const desk = createDesk(twins, entryOf, data, speed);
 
   return {
     async handle(events) {
@@ -219,7 +196,7 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
     },
     async acknowledge(id, viewer, comment) {
       for (const twin of twins.values()) {
-        if (!maySee(viewer, twin.patient)) continue;
+        if (!desk.maySee(viewer, twin.patient)) continue;
         if (twin.cleared.some((alert) => alert.id === id)) throw twinFailure('alert-cleared');
         if (!twin.open.some((alert) => alert.id === id)) continue;
         const { person, role } = viewer;
@@ -227,7 +204,7 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
         await keeper.flush();
         const now = twins.get(twin.patient)!;
         const alert = [...now.open, ...now.cleared].find((known) => known.id === id)!;
-        return alertFor(shownAlert(now, alert), viewer)!;
+        return desk.alert(shownAlert(now, alert), viewer)!;
       }
       throw twinFailure('alert-unknown');
     },
@@ -236,18 +213,7 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
       await keeper.flush();
     },
     twin: (patient) => twins.get(patient),
-    board(viewer) {
-      const patients = [...twins.keys()].flatMap((patient) => shown(patient, viewer) ?? []);
-      patients.sort((a, b) => b.urgency - a.urgency || a.bed.localeCompare(b.bed));
-      return { role: viewer.role, person: viewer.person, nowMs: data.nowMs(), speed, patients };
-    },
-    patient: shown,
-    alert: alertFor,
-    alerts: (viewer) =>
-      [...twins.values()].flatMap((twin) =>
-        [...twin.open, ...twin.cleared].flatMap((alert) => alertFor(shownAlert(twin, alert), viewer) ?? []),
-      ),
-    maySee,
+    ...desk,
     onAlert: alertsHeard.on,
     onReading: readingsHeard.on,
     onWave: wavesHeard.on,
@@ -265,47 +231,6 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
       await journal.close();
     },
   };
-}
-
-interface Replayed {
-  /** Data time of the last sign of life; null for an empty journal. */
-  readonly lastAliveMs: number | null;
-  readonly lastNumber: number;
-}
-
-async function replayInto(twins: Map<string, Twin>, ports: TwinPorts): Promise<Replayed> {
-  let lastAliveMs: number | null = null;
-  let lastNumber = 0;
-  let records = 0;
-  const pieces = new Map<string, string[]>();
-  const { damaged } = await ports.journal.replay((bytes) => {
-    const record = decodeRecord(bytes);
-    if (record.n <= lastNumber) return;
-    lastNumber = record.n;
-    records++;
-    if ('alive' in record) {
-      lastAliveMs = Math.max(lastAliveMs ?? 0, record.alive.dataMs);
-      return;
-    }
-    if ('snap' in record) {
-      const { p, piece, of, text } = record.snap;
-      const known = piece === 0 ? [] : (pieces.get(p) ?? []);
-      known.push(text);
-      if (known.length < of) pieces.set(p, known);
-      else {
-        pieces.delete(p);
-        twins.set(p, JSON.parse(known.join('')) as Twin);
-      }
-      return;
-    }
-    let twin = twins.get(record.p) ?? newTwin({ patient: record.p });
-    for (const event of record.e) twin = apply(twin, event);
-    twins.set(record.p, twin);
-  });
-  if (damaged > 0)
-    ports.logger.error({ damaged }, 'records of the twin journal are damaged; the watch goes on without them');
-  if (records > 0) ports.logger.info({ records, patients: twins.size }, 'twins rebuilt from the journal');
-  return { lastAliveMs, lastNumber };
 }
 
 function pick(held: {

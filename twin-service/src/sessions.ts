@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { LoginReply, Role } from '@pulseseal/protocol';
 import type { Clock, Random } from '@pulseseal/runtime';
-import type { Viewer } from './service.ts';
+import type { Viewer } from './desk.ts';
 
 /** Bounds of logins and sessions. */
 export const sessionLimits = {

@@ -4,11 +4,12 @@ import type { AlertState } from '@pulseseal/protocol';
 import type { Clock, Logger } from '@pulseseal/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fastify from 'fastify';
+import type { Viewer } from '../desk.ts';
 import { twinFailure } from '../failures.ts';
 import { limits } from '../limits.ts';
 import { createLiveHub } from '../live-hub.ts';
 import type { ProofSource } from '../ports.ts';
-import type { TwinService, Viewer } from '../service.ts';
+import type { TwinService } from '../service.ts';
 import type { Sessions } from '../sessions.ts';
 import { attachLive } from './live-ws.ts';
 
