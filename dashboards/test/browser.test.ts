@@ -47,7 +47,7 @@ describe.skipIf(absent)('the board in a real browser', () => {
 
   async function open(
     role: 'clinician' | 'caregiver',
-    options: { theme?: 'light' | 'dark'; width?: number; height?: number } = {},
+    options: { theme?: 'light' | 'dark'; width?: number; height?: number; ready?: string } = {},
   ): Promise<void> {
     const { theme = 'light', width = 1440, height = 900 } = options;
     // Axe is put in by evaluation, which a content security policy would stop; the page itself runs under it elsewhere.
@@ -59,7 +59,7 @@ describe.skipIf(absent)('the board in a real browser', () => {
     });
     await page.goto(`${server.url}/#login=${role}&role=${role}&person=Ana%20Silva`);
     await page
-      .locator(role === 'clinician' ? '.card' : '.person')
+      .locator(options.ready ?? (role === 'clinician' ? '.card' : '.person'))
       .first()
       .waitFor();
   }
@@ -119,6 +119,43 @@ describe.skipIf(absent)('the board in a real browser', () => {
     expect(facts.smallestCard).toBeGreaterThan(4 * facts.largestRow);
     expect(facts.firstReason).toContain('NEWS2 9: fast breathing');
     expect(facts.reasonPx).toBeGreaterThanOrEqual(24);
+  });
+
+  it.each([1, 4, 5, 6, 9])('shows the reason and the numbers whole when %i patients are urgent', async (urgent) => {
+    const alert = server.board('clinician').patients[2]!.alerts[0]!;
+    server.update((board) => ({
+      ...board,
+      patients: board.patients.map((p, i) => ({
+        ...p,
+        alerts: i < urgent ? [{ ...alert, id: `u${i}`, patient: p.patient, priority: i < 3 ? 'high' : 'medium' }] : [],
+      })),
+    }));
+    await open('clinician');
+    const cut = await page.evaluate(() =>
+      [...document.querySelectorAll('.card')].flatMap((card) => {
+        const body = card.querySelector('.card-body')!;
+        const reason = card.querySelector('.card-reason')!.getBoundingClientRect();
+        const numbers = card.querySelector('.card-numbers')!.getBoundingClientRect();
+        const frame = card.getBoundingClientRect();
+        const isWhole =
+          reason.height >= 20 &&
+          reason.bottom <= numbers.top + 1 &&
+          numbers.bottom <= frame.bottom &&
+          body.scrollHeight <= body.clientHeight + 1;
+        return isWhole ? [] : [`${card.textContent} ${reason.bottom} ${numbers.top} ${numbers.bottom} ${frame.bottom}`];
+      }),
+    );
+    expect(cut).toEqual([]);
+    expect(await page.locator('.card').count()).toBe(Math.min(urgent, 6));
+    expect(await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight)).toBe(true);
+  });
+
+  it('does not call a ward calm because it has no alert', async () => {
+    server.update((board) => ({ ...board, patients: board.patients.map((p) => ({ ...p, alerts: [] })) }));
+    await open('clinician', { ready: '.no-urgent' });
+    const text = await page.locator('.no-urgent').innerText();
+    expect(text).toContain('No open high or medium alert');
+    expect(text).toMatch(/Jensen/);
   });
 
   it('gives every number its unit, age and grade, and a partial score its bounds', async () => {
@@ -269,6 +306,39 @@ describe.skipIf(absent)('the board in a real browser', () => {
     await page.getByRole('button', { name: 'Verify this reading: RR' }).click();
     await page.getByText('The proof was refused').waitFor();
     expect(await page.locator('.proof').innerText()).toContain('opens every reading of the same segment');
+  });
+
+  it('shows one line a check, the disclosed reading, the fingerprints, and whether they are pinned', async () => {
+    await open('clinician');
+    // The verifier's verdicts are tested where it lives; here a verdict is given to see how it is shown.
+    const verdict = {
+      holds: false,
+      pinned: false,
+      readingId: 'x',
+      checks: [
+        { name: 'sensor', ok: true, detail: 'the sensor signed the epoch' },
+        { name: 'ledger', ok: false, detail: 'anchor-invalid' },
+      ],
+      reading: { code: 151562, unit: 264928, text: '25', waveform: false, atMs: 1_700_000_000_000 },
+      fingerprints: { owner: 'ab'.repeat(32), gateway: 'cd'.repeat(32), signers: ['ef'.repeat(32)] },
+    };
+    const script = `export const verifyProof = () => (${JSON.stringify(verdict)});`;
+    await page.route(/assets\/src-[^/]+\.js$/, (route) =>
+      route.fulfill({ contentType: 'text/javascript', body: script }),
+    );
+    server.proof = new Uint8Array(10);
+    await page.locator('.card-open').first().click();
+    await page.getByRole('button', { name: 'Verify this reading: RR' }).click();
+    await page.locator('.proof-verdict').waitFor();
+    const text = await page.locator('.proof').innerText();
+    expect(text).toContain('This proof does not hold');
+    expect(text).toMatch(/not pinned/);
+    expect(text).toMatch(/25\s+\/min/);
+    expect(text).toContain('abababab abababab');
+    expect(await page.locator('.proof-checks li').count()).toBe(2);
+    expect(await page.getByRole('img', { name: 'fails' }).count()).toBe(2);
+    expect(await page.getByRole('img', { name: 'holds' }).count()).toBe(1);
+    expect(await seriousViolations()).toEqual([]);
   });
 
   it('shows a caregiver plain words and no number, even when the server sends them', async () => {

@@ -9,6 +9,7 @@ import type { ThemeControl } from '../theme/theme.ts';
 import { AlertList } from './alert-list.tsx';
 import { Announcer } from './announcer.tsx';
 import { HelpDialog } from './help-dialog.tsx';
+import { NoUrgent } from './no-urgent.tsx';
 import { PatientRow, RowHeads } from './patient-row.tsx';
 import { useShortcuts } from './shortcuts.ts';
 import { TopBar } from './top-bar.tsx';
@@ -30,6 +31,7 @@ export function Board(props: { readonly theme: ThemeControl; readonly sound: Sou
   const arrangement = useMemo(() => arrange(patients), [patients]);
   const alerts = useMemo(() => openAlerts(patients), [patients]);
   const counts = useMemo(() => countPatients(patients), [patients]);
+  const cards = arrangement.first.length + arrangement.next.length;
   const shown = patients.find((patient) => patient.patient === opened);
 
   const open = useCallback((patient: string) => {
@@ -61,28 +63,20 @@ export function Board(props: { readonly theme: ThemeControl; readonly sound: Sou
             See first
             {arrangement.overflow > 0 && <em>and {arrangement.overflow} more on top of the list</em>}
           </h2>
-          <div className="cards">
+          <div className="cards" data-few={cards <= 2 || undefined}>
             {arrangement.first.map((patient) => (
               <UrgentCard key={patient.patient} patient={patient} size="large" open={open} answer={answer} />
             ))}
             {arrangement.next.map((patient) => (
               <UrgentCard key={patient.patient} patient={patient} size="small" open={open} answer={answer} />
             ))}
-            {board !== null && arrangement.first.length + arrangement.next.length === 0 && (
-              <div className="all-calm">
-                <p>Nobody needs you now.</p>
-                <p className="all-calm-more">
-                  No open high or medium alert among {patients.length} patients. The list is ordered by the upper bound
-                  of NEWS2.
-                </p>
-              </div>
-            )}
-            {board === null && <p className="all-calm-more">Waiting for the first readings …</p>}
+            {board !== null && cards === 0 && <NoUrgent patients={arrangement.rows} open={open} />}
+            {board === null && <p className="waiting">Waiting for the first readings …</p>}
           </div>
         </section>
         <section className="others" aria-labelledby="others-title">
           <h2 id="others-title" className="zone-title">
-            {arrangement.first.length > 0 ? 'Everybody else' : 'All patients'}
+            {cards > 0 ? 'Everybody else' : 'All patients'}
             <em>{arrangement.rows.length} patients, highest possible NEWS2 first</em>
           </h2>
           <div className="rows-box">

@@ -32,9 +32,19 @@ export const PatientRow = memo(function PatientRow(props: {
   const { patient, open } = props;
   const lead = leadingAlert(patient);
   const priority = lead?.priority ?? 'calm';
+  // No tick beside a score that is, or may be, worth a look.
+  const isUnsure = lead === undefined && (patient.news2 === null || patient.news2.upper >= 5);
   return (
     <li className="row" data-priority={priority} data-state={lead?.state}>
-      <PriorityMark priority={priority} acknowledged={lead?.state === 'acknowledged'} flashing={priority === 'high'} />
+      {isUnsure ? (
+        <span aria-hidden="true" />
+      ) : (
+        <PriorityMark
+          priority={priority}
+          acknowledged={lead?.state === 'acknowledged'}
+          flashing={priority === 'high' || priority === 'medium'}
+        />
+      )}
       <button type="button" className="row-open" onClick={() => open(patient.patient)}>
         <span className="row-name">
           <span className="row-bed">{patient.bed}</span> {patient.name}

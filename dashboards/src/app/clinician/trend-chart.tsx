@@ -4,6 +4,7 @@ import uPlot from 'uplot';
 import { shortClockText } from '../format/age.ts';
 import { unitText } from '../format/values.ts';
 import { downsample, hourRows, summary } from '../shared/trend-data.ts';
+import { trendTitle } from './trend-choice.ts';
 
 /** At most one point per two pixels. */
 const maxPoints = 360;
@@ -34,7 +35,7 @@ export function TrendChart(props: { readonly data: Sparkline }) {
   return (
     <figure className="trend" aria-labelledby={titleId}>
       <figcaption id={titleId}>
-        <strong>{data.name}</strong> <span className="vital-unit">{unit}</span>
+        <strong>{trendTitle(data)}</strong> <span className="vital-unit">{unit}</span>
         <span className="trend-facts">
           {facts === undefined ? 'nothing measured' : `${facts.low} to ${facts.high}, last ${facts.last}`}
         </span>

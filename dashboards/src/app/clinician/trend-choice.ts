@@ -1,4 +1,5 @@
 import type { ShownAlert, ShownPatient, Sparkline } from '@pulseseal/protocol';
+import { type Slot, slotTitles } from '../format/values.ts';
 
 const preferred = ['SpO2', 'RR', 'HR', 'PR', 'BP', 'Temp'] as const;
 
@@ -19,3 +20,6 @@ export function sparklineFor(patient: ShownPatient, alert?: ShownAlert): Sparkli
   }
   return patient.sparklines.at(0);
 }
+
+/** The name as the board writes it: SpO₂, not SpO2. */
+export const trendTitle = (line: Sparkline): string => slotTitles[line.name as Slot] ?? line.name;

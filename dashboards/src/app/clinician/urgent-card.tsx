@@ -7,7 +7,7 @@ import { PriorityMark, priorityWords } from '../shared/marks.tsx';
 import { Score } from '../shared/score.tsx';
 import { SparkLine } from '../shared/sparkline.tsx';
 import { Vital } from '../shared/vital.tsx';
-import { sparklineFor } from './trend-choice.ts';
+import { sparklineFor, trendTitle } from './trend-choice.ts';
 
 /** A patient somebody must look at: reason in words first, then the numbers. */
 export const UrgentCard = memo(function UrgentCard(props: {
@@ -84,7 +84,7 @@ export const UrgentCard = memo(function UrgentCard(props: {
             {trend !== undefined && (
               <div className="card-trend">
                 <SparkLine data={trend} width={150} height={30} />
-                <span className="card-trend-name">{trend.name} 24 h</span>
+                <span className="card-trend-name">{trendTitle(trend)} 24 h</span>
               </div>
             )}
           </footer>
