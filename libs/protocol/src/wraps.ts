@@ -123,8 +123,9 @@ export function sealGrant(
   prekeyId: number,
   oh: Uint8Array,
   crypto: CryptoProvider,
+  coins?: Uint8Array,
 ): Promise<Uint8Array> {
-  return seal(wrapKid(rid, prekeyId), prekey, info('rel', rid, oh), release, undefined, crypto);
+  return seal(wrapKid(rid, prekeyId), prekey, info('rel', rid, oh), release, coins, crypto);
 }
 
 export function openGrant(
