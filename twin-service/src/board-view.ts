@@ -154,7 +154,8 @@ function sparklines(twin: Twin, values: readonly ShownValue[], nowMs: number): S
   return out;
 }
 
-const weight = { high: 4000, medium: 2000, low: 400, technical: 60 } as const;
+/** Low and technical ones order patients of the same score only. */
+const weight = { high: 4000, medium: 1000, low: 6, technical: 4 } as const;
 
 /** Larger = sooner. Open alerts go before every score; an answered one counts half of its weight. */
 function urgencyOf(twin: Twin, view: ClinicalView): number {

@@ -163,6 +163,29 @@ describe('clearing', () => {
   });
 });
 
+describe('clearing with a missing parameter', () => {
+  it('begins its hold only when all that gave points is measured again', () => {
+    const world = createBedside();
+    world.hub();
+    const chart = (code: number, text: string) =>
+      world.say('hub', [{ code, text, charted: true }], { grade: 'sealed' });
+    chart(codes.nibpSystolic, '88');
+    chart(codes.oxygenInUse, '1');
+    chart(codes.bodyTemperature, '39.5');
+    world.live(90, () => world.beat('hub'));
+    expect(world.open()).toContain('news2-high');
+    world.pass(6 * 3_600_000);
+    chart(codes.oxygenInUse, '0');
+    chart(codes.bodyTemperature, '37.0');
+    world.live(600, () => world.beat('hub'));
+    chart(codes.nibpSystolic, '120');
+    world.live(250, () => world.beat('hub'));
+    expect(world.open()).toContain('news2-high');
+    world.live(100, () => world.beat('hub'));
+    expect(world.open()).not.toContain('news2-high');
+  });
+});
+
 describe('NEWS2 alerts', () => {
   const sick = (world: ReturnType<typeof createBedside>, sbp: string, oxygen: string, temp: string) =>
     world.say('hub', [

@@ -85,13 +85,19 @@ describe('twin service', () => {
   });
 
   it('is not deceived by a wall clock that steps', async () => {
-    const { service, clock, changes, desaturate } = await started();
+    const { service, clock, changes, world, desaturate } = await started();
+    world.band();
+    const epoch = world.events.find((event) => event.kind === 'epoch');
+    if (epoch?.kind !== 'epoch') throw new Error('no epoch');
+    await service.handle([epoch.care]);
     await desaturate(3, '97');
     clock.stepWall(3_600_000);
     await desaturate(3, '97');
     clock.stepWall(-7_200_000);
     await desaturate(3, '97');
-    expect(changes).toEqual([]);
+    expect(changes.filter(({ alert }) => alert.rule.startsWith('silence'))).toEqual([]);
+    await clock.advanceAsync(16_000);
+    expect(changes.map(({ alert }) => alert.rule)).toContain('silence-gateway-unreachable');
     await service.stop();
   });
 
@@ -165,6 +171,21 @@ describe('twin service', () => {
     expect(first!.headline).toMatch(/^Oxygen 75 %, under 80 for \d+ s \(limit 80\)$/);
     expect(first!.values).toMatchObject([{ name: 'SpO2', unit: '%', grade: 'provisional', points: 3, charted: false }]);
     expect(first!.sparklines).toMatchObject([{ name: 'SpO2', stepMs: 60_000 }]);
+    await service.stop();
+  });
+
+  it('puts alerts before scores, scores before technical faults', async () => {
+    const { service, clock, desaturate } = await started();
+    await desaturate(15);
+    const second = createBedside('p2');
+    await service.handle([
+      second.frame('hub', [{ code: codes.nibpSystolic, text: '120', charted: true }], { atMs: clock.nowMs() }),
+    ]);
+    const order = () => service.board(clinician).patients.map(({ patient }) => patient);
+    expect(order()).toEqual(['p1', 'p2']);
+    const answered = service.alerts(clinician).find(({ rule }) => rule === 'hard-spo2-low')!;
+    await service.acknowledge(answered.id, clinician, '');
+    expect(order()).toEqual(['p1', 'p2']);
     await service.stop();
   });
 

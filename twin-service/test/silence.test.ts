@@ -230,6 +230,13 @@ describe('silence', () => {
     expect(world.openTechnical()).toEqual([]);
   });
 
+  it('goes on with the present epoch when an older one is told again', () => {
+    const world = worn();
+    world.epoch('strap', 'chest-strap', [{ stream: 1, name: 'heart', codes: [codes.heartRate], ms: 1000 }], 2);
+    world.strap();
+    expect(world.twin.devices.strap).toMatchObject({ eh: 'e2', epoch: 2, streams: [{ name: 'heart' }] });
+  });
+
   it('waits anew after the system was off, and keeps open alerts', () => {
     const world = worn();
     world.live(16, () => {});
