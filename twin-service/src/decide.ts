@@ -5,10 +5,10 @@ import { limits } from './limits.ts';
 import { catchUp, clearing, raising } from './rules/physiology.ts';
 import { silenceConditions } from './rules/silence.ts';
 import type { Held, Twin } from './state.ts';
+import type { Work } from './stepping.ts';
+import { emit, raise } from './stepping.ts';
 import { mayJudge } from './values.ts';
 import { takesPart } from './vitals.ts';
-import type { Work } from './work.ts';
-import { emit, raise } from './work.ts';
 
 /** How long a reading may be on its way: rule time runs this far behind the clock where no reading states a later time. */
 export const wayMs = 15_000;

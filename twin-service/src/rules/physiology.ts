@@ -1,10 +1,10 @@
 import type { TwinEvent } from '../events.ts';
 import type { News2Parameter } from '../news2.ts';
 import type { Alert, Held, Slot, Twin } from '../state.ts';
+import type { Work } from '../stepping.ts';
+import { emit, raise } from '../stepping.ts';
 import { expiresAtMs, parameterOf, slotKey, takesPart, viewOf } from '../vitals.ts';
 import { plainWords, reasonWords } from '../words.ts';
-import type { Work } from '../work.ts';
-import { emit, raise } from '../work.ts';
 import type { PhysiologyRule } from './table.ts';
 import { physiologyRules } from './table.ts';
 
