@@ -1,3 +1,4 @@
+// biome-ignore-all lint/performance/useDomNodeTextContent: what a person sees counts here, not what the document holds.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -336,6 +337,7 @@ describe.skipIf(absent)('the board in a real browser', () => {
     expect(text).toMatch(/25\s+\/min/);
     expect(text).toContain('abababab abababab');
     expect(await page.locator('.proof-checks li').count()).toBe(2);
+    expect(await page.locator('.panel-head').evaluate((head) => head.getBoundingClientRect().top)).toBeGreaterThan(50);
     expect(await page.getByRole('img', { name: 'fails' }).count()).toBe(2);
     expect(await page.getByRole('img', { name: 'holds' }).count()).toBe(1);
     expect(await seriousViolations()).toEqual([]);
