@@ -1,0 +1,147 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { FramePlace } from '../catalogue.ts';
+import { BLOCK_FRAMES } from '../limits.ts';
+import { createVarintReader, createVarintWriter, type VarintWriter } from './varint.ts';
+
+interface Block {
+  readonly id: number;
+  readonly epochId: number;
+  readonly deviceNumber: number;
+  first: number;
+  last: number;
+  fromMs: number;
+  toMs: number;
+  frames: number;
+  isDirty: boolean;
+  /** Of the frame added last: the next one is written as differences. */
+  seq: number;
+  position: number;
+  arrivedMs: number;
+  places: VarintWriter;
+}
+
+/**
+ * Rows of up to 256 frames of one epoch, in order of arrival: about 6 bytes a frame. The open block of an epoch stays
+ * in memory and is written over at each commit.
+ */
+export function createBlocks(db: DatabaseSync) {
+  const upsert = db.prepare(
+    `INSERT INTO blocks (id, epoch, device, first, last, fromMs, toMs, frames, places) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET first = excluded.first, last = excluded.last, fromMs = excluded.fromMs,
+       toMs = excluded.toMs, frames = excluded.frames, places = excluded.places`,
+  );
+  const byEpoch = db.prepare('SELECT * FROM blocks WHERE epoch = ? AND first < ? AND last >= ? ORDER BY id');
+  const byTime = db.prepare('SELECT * FROM blocks WHERE device = ? AND toMs >= ? AND fromMs < ? ORDER BY fromMs, id');
+  const highest = db.prepare('SELECT max(id) AS id FROM blocks');
+  let open = new Map<number, Block>();
+  let dirty = new Set<Block>();
+  let nextId = Number(highest.get()?.id ?? 0) + 1;
+
+  const write = (b: Block) => {
+    upsert.run(b.id, b.epochId, b.deviceNumber, b.first, b.last, b.fromMs, b.toMs, b.frames, b.places.bytes());
+  };
+  return {
+    add(f: FramePlace): void {
+      let block = open.get(f.epochId);
+      if (block === undefined || block.frames >= BLOCK_FRAMES) {
+        if (block?.isDirty === true) {
+          write(block);
+          dirty.delete(block);
+        }
+        block = {
+          id: nextId++,
+          epochId: f.epochId,
+          deviceNumber: f.deviceNumber,
+          first: f.seq,
+          last: f.seq,
+          fromMs: f.arrivedMs,
+          toMs: f.arrivedMs,
+          frames: 0,
+          isDirty: true,
+          seq: 0,
+          position: 0,
+          arrivedMs: 0,
+          places: createVarintWriter(),
+        };
+        open.set(f.epochId, block);
+      }
+      const { places } = block;
+      places.putSigned(f.seq - block.seq);
+      places.put(f.position - block.position);
+      places.putSigned(f.arrivedMs - block.arrivedMs);
+      places.put(f.stream);
+      block.seq = f.seq;
+      block.position = f.position;
+      block.arrivedMs = f.arrivedMs;
+      block.first = Math.min(block.first, f.seq);
+      block.last = Math.max(block.last, f.seq);
+      block.fromMs = Math.min(block.fromMs, f.arrivedMs);
+      block.toMs = Math.max(block.toMs, f.arrivedMs);
+      block.frames++;
+      block.isDirty = true;
+      dirty.add(block);
+    },
+    flush(): void {
+      for (const block of dirty) {
+        write(block);
+        block.isDirty = false;
+      }
+      dirty = new Set();
+    },
+    /** Open blocks of epochs that take no more frames need no memory. */
+    forget(epochId: number): void {
+      const block = open.get(epochId);
+      if (block === undefined) return;
+      if (block.isDirty) write(block);
+      dirty.delete(block);
+      open.delete(epochId);
+    },
+    reset(): void {
+      open = new Map();
+      dirty = new Set();
+      nextId = Number(highest.get()?.id ?? 0) + 1;
+    },
+    get isDirty() {
+      return dirty.size > 0;
+    },
+    inEpoch(epochId: number, first: number, end: number): FramePlace[] {
+      const out: FramePlace[] = [];
+      for (const row of byEpoch.all(epochId, end, first))
+        decode(row, (place) => {
+          if (place.seq >= first && place.seq < end) out.push(place);
+          return true;
+        });
+      return out;
+    },
+    between(deviceNumber: number, fromMs: number, toMs: number, limit: number, stream?: number): FramePlace[] {
+      const out: FramePlace[] = [];
+      for (const row of byTime.iterate(deviceNumber, fromMs, toMs)) {
+        decode(row, (place) => {
+          if (place.arrivedMs >= fromMs && place.arrivedMs < toMs && (stream === undefined || place.stream === stream))
+            out.push(place);
+          return out.length < limit;
+        });
+        if (out.length >= limit) break;
+      }
+      return out;
+    },
+  };
+}
+
+type Row = Record<string, unknown>;
+
+function decode(row: Row, visit: (place: FramePlace) => boolean): void {
+  const reader = createVarintReader(row.places as Uint8Array);
+  const epochId = Number(row.epoch);
+  const deviceNumber = Number(row.device);
+  let seq = 0;
+  let position = 0;
+  let arrivedMs = 0;
+  while (!reader.isAtEnd) {
+    seq += reader.nextSigned();
+    position += reader.next();
+    arrivedMs += reader.nextSigned();
+    const stream = reader.next();
+    if (!visit({ epochId, deviceNumber, seq, stream, position, arrivedMs })) return;
+  }
+}

@@ -1,0 +1,15 @@
+import { topic } from '@pulseseal/protocol';
+import type { Broker, Feed } from '../ports.ts';
+
+/** Recipients elsewhere: `ps1/r/<rid>/f|p` on the broker. What nobody reads is not sent; they `ask` for what they lack. */
+export function createMqttFeed(broker: Broker): Feed {
+  return {
+    give(items) {
+      for (const { rid, channel, message } of items) {
+        const name = topic.recipient(rid, channel);
+        if (broker.hasReader(name)) broker.publish(name, message);
+      }
+    },
+    upstream: () => undefined,
+  };
+}

@@ -1,0 +1,163 @@
+import type { CryptoProvider, KeyStore } from '@pulseseal/crypto';
+import { parseSigned, signBody } from '@pulseseal/protocol';
+import type { Clock, Random } from '@pulseseal/runtime';
+import type { Catalogue } from './catalogue.ts';
+import type { Identity } from './identity.ts';
+import type { Journal } from './journal.ts';
+import { RECORD } from './journal-record.ts';
+import { MAX_PREKEYS } from './limits.ts';
+import type { GatewaySettings } from './settings.ts';
+
+export interface HeldBeacon {
+  readonly serial: number;
+  readonly hash: Uint8Array;
+  readonly message: Uint8Array;
+  readonly validUntilMs: number;
+  readonly suites: readonly number[];
+}
+
+export interface Beacons {
+  /** Reads what there is, makes the next one when it is due. */
+  start(): Promise<void>;
+  readonly current: HeldBeacon;
+  /** A beacon of this gateway, whatever its age. */
+  byHash(hash: Uint8Array): Promise<HeldBeacon | undefined>;
+  /** The prekey's private seed; undefined once erased. The caller erases the copy. */
+  prekey(serial: number): Promise<Uint8Array | undefined>;
+  /** Called with each new beacon. */
+  onIssue(listener: (beacon: HeldBeacon) => void): void;
+  stop(): void;
+}
+
+interface BeaconPorts {
+  readonly crypto: CryptoProvider;
+  readonly wall: Clock;
+  readonly random: Random;
+  readonly keys: KeyStore;
+  readonly journal: Journal;
+  readonly catalogue: Catalogue;
+}
+
+const SUITES = [1, 2];
+/** How long a prekey stays after its beacon ended (protocol section 3). */
+const PREKEY_GRACE_MS = 86_400_000;
+const LOOK_PERIOD_MS = 30_000;
+const nameOf = (serial: number) => `gateway.prekey.${serial}`;
+
+export function createBeacons(
+  ports: BeaconPorts,
+  identity: Identity,
+  settings: GatewaySettings,
+  tlsSpkiHash: Uint8Array | null,
+): Beacons {
+  const { crypto, wall, random, keys, journal, catalogue } = ports;
+  const held = new Map<number, HeldBeacon>();
+  let current: HeldBeacon | undefined;
+  let listener: (beacon: HeldBeacon) => void = () => {};
+  let cancel = () => {};
+  let isIssuing = false;
+
+  const read = async (serial: number, hash: Uint8Array, position: number): Promise<HeldBeacon> => {
+    const known = held.get(serial);
+    if (known !== undefined) return known;
+    const { message } = await journal.read(position);
+    const { body } = parseSigned(message, 'beacon');
+    const beacon = { serial, hash, message, validUntilMs: body.validUntilMs, suites: body.suites };
+    held.set(serial, beacon);
+    for (const old of held.keys()) if (held.size > MAX_PREKEYS) held.delete(old);
+    return beacon;
+  };
+  const issue = async () => {
+    const serial = (catalogue.lastBeacon()?.serial ?? 0) + 1;
+    const seed = random.bytes(32);
+    const prekey = crypto.xwingKeyPair(seed).publicKey;
+    await keys.put(nameOf(serial), seed);
+    seed.fill(0);
+    const nowMs = wall.nowMs();
+    const message = signBody(
+      'beacon',
+      {
+        gateway: identity.thumbprint,
+        serial,
+        validFromMs: nowMs - settings.skewMs,
+        validUntilMs: nowMs - settings.skewMs + settings.beaconLifeMs,
+        prekey,
+        suites: SUITES,
+        limits: {
+          maxFrameBytes: settings.maxFrameBytes,
+          maxCount: settings.maxCount,
+          maxSegmentMs: settings.maxSegmentMs,
+          skewMs: settings.skewMs,
+          maxRecipients: settings.maxRecipients,
+        },
+        credentialHash: null,
+        key: identity.key,
+        tlsSpkiHash,
+      },
+      identity.signer,
+    );
+    const hash = crypto.sha256(message);
+    const position = await journal.put(RECORD.beacon, 0, 0, nowMs, message, (at) => {
+      catalogue.addBeacon(serial, hash, at);
+      return at;
+    });
+    current = await read(serial, hash, position);
+    await forgetOldPrekeys(nowMs);
+    listener(current);
+  };
+  const forgetOldPrekeys = async (nowMs: number) => {
+    const serials = (await keys.list())
+      .map(({ name }) => /^gateway\.prekey\.(\d+)$/.exec(name)?.[1])
+      .filter((text) => text !== undefined)
+      .map(Number)
+      .sort((a, b) => b - a);
+    for (const [i, serial] of serials.entries()) {
+      const ended = (held.get(serial)?.validUntilMs ?? Number.POSITIVE_INFINITY) + PREKEY_GRACE_MS < nowMs;
+      if (i >= MAX_PREKEYS || ended) await keys.remove(nameOf(serial));
+    }
+  };
+  const isDue = () => current === undefined || wall.nowMs() > current.validUntilMs - settings.beaconLifeMs / 2;
+
+  return {
+    async start() {
+      const last = catalogue.lastBeacon();
+      if (last !== undefined) {
+        const known = await read(last.serial, last.hash, last.position);
+        const { body } = parseSigned(known.message, 'beacon');
+        const sameTls = sameOrBothNull(body.tlsSpkiHash, tlsSpkiHash);
+        const seed = await keys.get(nameOf(last.serial));
+        seed?.fill(0);
+        if (sameTls && seed !== undefined) current = known;
+      }
+      if (isDue()) await issue();
+      cancel = wall.every(Math.min(LOOK_PERIOD_MS, settings.beaconLifeMs / 8), () => {
+        if (!isDue() || isIssuing) return;
+        isIssuing = true;
+        issue().then(
+          () => {
+            isIssuing = false;
+          },
+          () => {
+            isIssuing = false;
+          },
+        );
+      });
+    },
+    get current() {
+      if (current === undefined) throw new Error('no beacon yet');
+      return current;
+    },
+    async byHash(hash) {
+      const row = catalogue.beacon(hash);
+      return row && read(row.serial, row.hash, row.position);
+    },
+    prekey: (serial) => keys.get(nameOf(serial)),
+    onIssue(given) {
+      listener = given;
+    },
+    stop: () => cancel(),
+  };
+}
+
+const sameOrBothNull = (a: Uint8Array | null, b: Uint8Array | null): boolean =>
+  a === null || b === null ? a === b : a.length === b.length && a.every((byte, i) => byte === b[i]);

@@ -1,0 +1,178 @@
+import { type CryptoProvider, toHex } from '@pulseseal/crypto';
+import { type CoseKey, deviceText, parseSigned, type Signed, shardOf, topic } from '@pulseseal/protocol';
+import { createSerial } from '@pulseseal/runtime';
+import type { Catalogue, DeviceRow } from './catalogue.ts';
+import type { Identity } from './identity.ts';
+import type { Journal } from './journal.ts';
+import { RECORD } from './journal-record.ts';
+import { MAX_IDLE_DEVICES } from './limits.ts';
+import { sameBytes } from './received.ts';
+import type { DeviceState, ManifestView } from './state.ts';
+
+/** Devices in memory; the rest is read back from the journal when it speaks again. */
+export interface DeviceTable {
+  /** In memory already. */
+  get(name: string): DeviceState | undefined;
+  /** Reads it back. Undefined: never endorsed here. */
+  load(name: string): Promise<DeviceState | undefined>;
+  /** First endorsement: gives it a number and journals it. */
+  create(thumbprint: Uint8Array): DeviceState;
+  loaded(): Iterable<DeviceState>;
+  /** Forgets everything: what was not synced never was. */
+  reset(): void;
+  readonly size: number;
+}
+
+interface DevicePorts {
+  readonly crypto: CryptoProvider;
+  readonly journal: Journal;
+  readonly catalogue: Catalogue;
+  readonly nowMs: () => number;
+}
+
+export function createDevices(
+  ports: DevicePorts,
+  identity: Identity,
+  isInUse: (d: DeviceState) => boolean,
+): DeviceTable {
+  const { crypto, journal, catalogue, nowMs } = ports;
+  let known = new Map<string, DeviceState>();
+  let loading = new Map<string, Promise<DeviceState | undefined>>();
+  let lastNumber = 0;
+
+  const keep = (device: DeviceState) => {
+    known.set(device.name, device);
+    if (known.size <= MAX_IDLE_DEVICES) return;
+    for (const [name, other] of known) {
+      if (known.size <= MAX_IDLE_DEVICES) return;
+      if (other !== device && !isInUse(other)) known.delete(name);
+    }
+  };
+  const read = async (row: DeviceRow): Promise<DeviceState> => {
+    const device = emptyDevice(row.number, row.thumbprint, crypto);
+    device.isRetired = row.isRetired;
+    if (row.boot !== undefined && row.epoch !== undefined && row.oh !== undefined)
+      device.stored = { boot: row.boot, epoch: row.epoch, oh: row.oh };
+    if (row.endorseAt !== undefined) {
+      const { message } = await journal.read(row.endorseAt);
+      takeEndorse(device, parseSigned(message, 'endorse'), row.endorseAt);
+    }
+    if (row.manifestAt !== undefined) {
+      const { message } = await journal.read(row.manifestAt);
+      device.manifest = viewOf(parseSigned(message, 'manifest'), row.manifestAt, identity, crypto);
+      device.manifestAt = row.manifestAt;
+    }
+    return device;
+  };
+  return {
+    get: (name) => known.get(name),
+    async load(name) {
+      const found = known.get(name) ?? (await loading.get(name));
+      if (found !== undefined) return found;
+      const row = catalogue.device(name);
+      if (row === undefined) return undefined;
+      const task = read(row).then((device) => {
+        // A create or another load may have been faster; there must be one state per device.
+        const other = known.get(name);
+        if (other !== undefined) return other;
+        keep(device);
+        return device;
+      });
+      loading.set(name, task);
+      try {
+        return await task;
+      } finally {
+        loading.delete(name);
+      }
+    },
+    create(thumbprint) {
+      const name = deviceText(thumbprint);
+      lastNumber = Math.max(lastNumber, catalogue.deviceCount) + 1;
+      const number = lastNumber;
+      journal
+        .put(RECORD.device, 0, number, nowMs(), thumbprint, () => catalogue.addDevice(number, name, thumbprint))
+        // A failed disk forgets all devices: `reset`.
+        .catch(() => {});
+      const device = emptyDevice(number, thumbprint, crypto);
+      keep(device);
+      return device;
+    },
+    loaded: () => known.values(),
+    reset() {
+      known = new Map();
+      loading = new Map();
+      lastNumber = 0;
+    },
+    get size() {
+      return known.size;
+    },
+  };
+}
+
+function emptyDevice(number: number, thumbprint: Uint8Array, crypto: CryptoProvider): DeviceState {
+  const name = deviceText(thumbprint);
+  const shard = shardOf(thumbprint, crypto);
+  return {
+    number,
+    name,
+    thumbprint,
+    topic: {
+      down: topic.device(shard, name, 'd'),
+      endorse: topic.device(shard, name, 'e'),
+      manifest: topic.device(shard, name, 'm'),
+    },
+    key: undefined,
+    owner: undefined,
+    endorseAt: undefined,
+    endorseUntilMs: 0,
+    manifest: undefined,
+    manifestAt: undefined,
+    stored: undefined,
+    isRetired: false,
+    live: [],
+    bulk: [],
+    pending: new Map(),
+    opens: undefined,
+    serial: createSerial(),
+    downCount: -1,
+    lostMs: Number.NEGATIVE_INFINITY,
+    resyncs: [],
+    progressMs: Number.NEGATIVE_INFINITY,
+    isProgressDue: false,
+    lastArrivedMs: 0,
+    sentManifest: undefined,
+  };
+}
+
+export function takeEndorse(device: DeviceState, endorse: Signed<'endorse'>, position: number): void {
+  device.key = endorse.body.key as CoseKey;
+  device.owner = endorse.body.issuer;
+  device.endorseAt = position;
+  device.endorseUntilMs = endorse.body.expiresS * 1000;
+}
+
+export function viewOf(
+  manifest: Signed<'manifest'>,
+  position: number,
+  identity: Identity,
+  crypto: CryptoProvider,
+): ManifestView {
+  const { body } = manifest;
+  return {
+    hash: crypto.sha256(manifest.raw),
+    position,
+    version: body.version,
+    pseudonym: toHex(body.pseudonym),
+    recipients: body.recipients.map((r) => ({
+      rid: toHex(r.rid),
+      scopes: r.scopes,
+      expiresMs: r.expiresMs,
+      role: r.role,
+      consent: toHex(r.consent),
+    })),
+    suites: body.suites,
+    rekeyGraceS: body.policy.rekeyGraceS,
+    namesThisGateway: body.gateways.some((g) => sameBytes(g, identity.thumbprint)),
+    validUntilMs: body.validUntilMs,
+  };
+}

@@ -1,0 +1,108 @@
+import { gatewayFailure } from './failures.ts';
+
+/**
+ * A journal record: a prefix of fixed length, then the message bytes as they came, so that a feed or a proof can point
+ * into the journal. Prefix: kind 1, flags 1, device number 4, arrival in ms 6 (big-endian).
+ */
+export const PREFIX_BYTES = 12;
+
+export const RECORD = {
+  /** The gateway started: counter, 4 bytes. */
+  start: 1,
+  /** Device number -> thumbprint, 32 bytes. */
+  device: 2,
+  beacon: 3,
+  endorse: 4,
+  manifest: 5,
+  /** The opening as it came, with its tag. */
+  opening: 6,
+  keys: 7,
+  frame: 8,
+  /** The close's signed bytes, bare. */
+  close: 9,
+  /** A close that came before the one it follows is chained now: position of its record, 8 bytes. */
+  chained: 10,
+  /** The repair as it came. */
+  repair: 11,
+  /** The root of a segment was recomputed (flags 1) or two closes or roots disagree (flags 2): position of its close. */
+  segment: 12,
+  sth: 13,
+  /** The ledger holds the head of this size: 8 bytes. */
+  anchored: 14,
+  /** OK retired by the ledger. */
+  retired: 15,
+  /** What a device was told about an epoch: accepted (flags 1). Its `oh`. */
+  accepted: 16,
+} as const;
+export type RecordKind = (typeof RECORD)[keyof typeof RECORD];
+
+export const FLAG = {
+  /** Came inside bulk. */
+  bulk: 1,
+  /** opening: the ledger could not confirm the manifest. */
+  unconfirmed: 2,
+  /** close: its chain was whole when it was written, so it has its place in the log. */
+  chained: 4,
+  /** frame, opening: the clock was outside the skew bound. */
+  clockUntrusted: 8,
+  complete: 1,
+  disputed: 2,
+} as const;
+
+export interface JournalRecord {
+  readonly kind: RecordKind;
+  readonly flags: number;
+  /** 0: no device. */
+  readonly deviceNumber: number;
+  readonly arrivedMs: number;
+  /** A view into the record. */
+  readonly message: Uint8Array;
+}
+
+/** Writes the prefix into `target`. */
+export function putPrefix(
+  target: Uint8Array,
+  kind: RecordKind,
+  flags: number,
+  device: number,
+  arrivedMs: number,
+): void {
+  target[0] = kind;
+  target[1] = flags;
+  target[2] = device >>> 24;
+  target[3] = device >>> 16;
+  target[4] = device >>> 8;
+  target[5] = device;
+  const high = Math.floor(arrivedMs / 2 ** 32);
+  const low = arrivedMs >>> 0;
+  target[6] = high >>> 8;
+  target[7] = high;
+  target[8] = low >>> 24;
+  target[9] = low >>> 16;
+  target[10] = low >>> 8;
+  target[11] = low;
+}
+
+/** @throws Failure `journal-format` */
+export function parseRecord(data: Uint8Array): JournalRecord {
+  const kind = data[0];
+  if (data.length < PREFIX_BYTES || kind === undefined || kind < RECORD.start || kind > RECORD.accepted)
+    throw gatewayFailure('journal-format', `kind ${kind ?? 'none'}`);
+  const word = (at: number) => ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0;
+  return {
+    kind: kind as RecordKind,
+    flags: data[1]!,
+    deviceNumber: word(2),
+    arrivedMs: ((data[6]! << 8) | data[7]!) * 2 ** 32 + word(8),
+    message: data.subarray(PREFIX_BYTES),
+  };
+}
+
+export function uint64(value: number): Uint8Array {
+  const out = new Uint8Array(8);
+  new DataView(out.buffer).setBigUint64(0, BigInt(value));
+  return out;
+}
+
+export const readUint64 = (bytes: Uint8Array, at = 0): number =>
+  Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(at));

@@ -1,0 +1,170 @@
+import type { Log, Position } from '@pulseseal/log';
+import type { Clock } from '@pulseseal/runtime';
+import { gatewayFailure } from './failures.ts';
+import { type JournalRecord, PREFIX_BYTES, parseRecord, putPrefix, type RecordKind } from './journal-record.ts';
+
+/** What waits for the disk. `settled(true)`: synced; `settled(false)`: the disk failed and nothing of it counts. */
+export interface Waiter {
+  settled(isSynced: boolean): void;
+}
+
+export interface JournalPage {
+  readonly records: readonly { readonly position: Position; readonly record: JournalRecord }[];
+  readonly next: Position;
+}
+
+/**
+ * The journal: take now, act after the sync. Waiters run in the order in which they were added, one pass per group
+ * commit, without a promise per frame.
+ */
+export interface Journal {
+  /** Takes the record. @throws Failure when the disk has failed or too much waits. */
+  write(kind: RecordKind, flags: number, deviceNumber: number, arrivedMs: number, message: Uint8Array): Position;
+  /** Runs once everything taken so far is synced, or the disk failed. */
+  after(waiter: Waiter): void;
+  /**
+   * Writes, and once the record is synced runs `settle` with its position, in the order of the journal; resolves with
+   * its answer. Rejects with `journal-failed`: nothing of it counts.
+   */
+  put<T>(
+    kind: RecordKind,
+    flags: number,
+    deviceNumber: number,
+    arrivedMs: number,
+    message: Uint8Array,
+    settle: (position: Position) => T,
+  ): Promise<T>;
+  /** Called after the waiters of each commit have run. */
+  onPass(listener: () => void): void;
+  read(position: Position): Promise<JournalRecord>;
+  /** Some synced records from `from` on; `next` is where to go on. */
+  page(from: Position): Promise<JournalPage>;
+  readonly endPosition: Position;
+  /** Called when the disk failed, after the waiters; and when it takes records again. */
+  onFailure(listener: () => void): void;
+  onRecovery(listener: () => Promise<void>): void;
+  /** Bytes handed to the log. */
+  readonly writtenBytes: number;
+  stop(): void;
+}
+
+const RECOVER_PERIOD_MS = 1_000;
+
+export function createJournal(log: Log, wall: Clock): Journal {
+  const failure = () => gatewayFailure('journal-failed', log.failed?.code ?? '');
+  let passed: () => void = () => {};
+  let scratch = new Uint8Array(64 * 1024);
+  let positions: Position[] = [];
+  let waiters: Waiter[] = [];
+  let head = 0;
+  let last: Position = -1;
+  let isWatched = false;
+  let isRecovering = false;
+  let writtenBytes = 0;
+  let failed: () => void = () => {};
+  let recovered: () => Promise<void> = async () => {};
+  let cancelRetry = () => {};
+
+  const release = (end: Position) => {
+    const from = head;
+    while (head < waiters.length && positions[head]! < end) waiters[head++]!.settled(true);
+    const hasRun = head > from;
+    if (head === waiters.length) {
+      positions = [];
+      waiters = [];
+      head = 0;
+    } else if (head > 4096) {
+      positions = positions.slice(head);
+      waiters = waiters.slice(head);
+      head = 0;
+    }
+    if (hasRun) passed();
+  };
+  const stopListening = log.onCommit(release);
+  const fail = () => {
+    const dropped = waiters.slice(head);
+    positions = [];
+    waiters = [];
+    head = 0;
+    for (const waiter of dropped) waiter.settled(false);
+    if (isRecovering) return;
+    isRecovering = true;
+    failed();
+    retry();
+  };
+  const retry = () => {
+    cancelRetry = wall.after(RECOVER_PERIOD_MS, () => {
+      log.recover().then(
+        async () => {
+          last = -1;
+          await recovered();
+          isRecovering = false;
+        },
+        () => retry(),
+      );
+    });
+  };
+  const watch = () => {
+    if (isWatched) return;
+    isWatched = true;
+    // One promise for all records of this turn: its only purpose is to notice a failing disk.
+    queueMicrotask(() => {
+      isWatched = false;
+      log.flush().then(() => release(log.endPosition), fail);
+    });
+  };
+  const write: Journal['write'] = (kind, flags, deviceNumber, arrivedMs, message) => {
+    if (isRecovering) throw failure();
+    const length = PREFIX_BYTES + message.length;
+    if (scratch.length < length) scratch = new Uint8Array(length * 2);
+    putPrefix(scratch, kind, flags, deviceNumber, arrivedMs);
+    scratch.set(message, PREFIX_BYTES);
+    last = log.enqueue(scratch.subarray(0, length));
+    writtenBytes += length;
+    watch();
+    return last;
+  };
+  const after: Journal['after'] = (waiter) => {
+    if (last < log.endPosition) {
+      waiter.settled(!isRecovering);
+      passed();
+      return;
+    }
+    positions.push(last);
+    waiters.push(waiter);
+  };
+  return {
+    write,
+    after,
+    put(kind, flags, deviceNumber, arrivedMs, message, settle) {
+      return new Promise((resolve, reject) => {
+        const position = write(kind, flags, deviceNumber, arrivedMs, message);
+        after({ settled: (isSynced) => (isSynced ? resolve(settle(position)) : reject(failure())) });
+      });
+    },
+    onPass(listener) {
+      passed = listener;
+    },
+    read: async (position) => parseRecord(await log.read(position)),
+    async page(from) {
+      const { records, next } = await log.readFrom(from);
+      return { records: records.map(({ position, data }) => ({ position, record: parseRecord(data) })), next };
+    },
+    get endPosition() {
+      return log.endPosition;
+    },
+    onFailure(listener) {
+      failed = listener;
+    },
+    onRecovery(listener) {
+      recovered = listener;
+    },
+    get writtenBytes() {
+      return writtenBytes;
+    },
+    stop() {
+      cancelRetry();
+      stopListening();
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** Bounds that no operator changes, with their reason. */
+
+/** Protocol section 5: any message. */
+export const MAX_MESSAGE_BYTES = 192 * 1024;
+/** Protocol section 12: content of a bulk. */
+export const MAX_BULK_BYTES = 64 * 1024;
+/** CONNECT with the largest password (suite 2: two signatures and two keys, about 11 kB) and room for names. */
+export const MAX_CONNECT_BYTES = 16 * 1024;
+/** MQTT header, topic and packet id around the largest message. */
+export const MAX_PACKET_BYTES = MAX_MESSAGE_BYTES + 512;
+/** Longest topic of the protocol has 32 characters; a ledger of names needs no more. */
+export const MAX_TOPIC_CHARACTERS = 64;
+/** SUBSCRIBE: a recipient with all patients of a large ward. */
+export const MAX_SUBSCRIPTIONS = 3_000;
+/** Protocol section 26: frames that wait for their open, a device. */
+export const MAX_EARLY_FRAMES = 64;
+/** Epochs with keys in memory, a device (section 3). */
+export const MAX_LIVE_EPOCHS = 2;
+/** Epochs of a device that come by bulk at a time: enough for one being read while another ends. */
+export const MAX_BULK_EPOCHS = 2;
+/** Incomplete segments of a device in memory (section 9). */
+export const MAX_OPEN_SEGMENTS = 64;
+/** Frames known by their leaf alone that may still come late, an epoch: one segment's worth. */
+export const MAX_GONE_LEAVES = 4_096;
+/** Nacks of a segment before only reconnecting asks again (section 9). */
+export const MAX_NACKS = 10;
+/** Ranges named in one nack or progress: a device answers the first ones and is asked again. */
+export const MAX_RANGES = 64;
+/** Signature checks on the thread pool at a time: more would only delay disk calls that share it. */
+export const MAX_VERIFICATIONS = 4;
+/** Signature checks that wait; beyond it a message is refused with `rate`. */
+export const MAX_WAITING_VERIFICATIONS = 4_096;
+/** Frames of one row of the index. */
+export const BLOCK_FRAMES = 256;
+/** `lost` answered a device, milliseconds apart (section 16). */
+export const LOST_PERIOD_MS = 60_000;
+/** Boot or epoch counters cannot exceed the integers of section 5. */
+export const MAX_COUNTER = 2 ** 53 - 1;
+/** Starts of a gateway: `n` = start x 2^32 + i must stay below 2^53 (section 12). */
+export const MAX_STARTS = 2 ** 20 - 1;
+/** Devices kept in memory without a session before the least recent ones are dropped. */
+export const MAX_IDLE_DEVICES = 20_000;
+/** Prekeys kept (section 26). */
+export const MAX_PREKEYS = 4;
+/** asks of a recipient: one a second and 4,096 frames a minute, a rid (section 25). */
+export const ASK_PERIOD_MS = 1_000;
+export const ASK_FRAMES_PER_MINUTE = 4_096;
+/** Identities remembered as banned; the oldest is forgotten first. */
+export const MAX_BANS = 10_000;
+/** Rows that one query of the store may answer. */
+export const MAX_QUERY_ROWS = 10_000;
+/** Openings or keys that a device may send in a burst, and how fast the right comes back: a reboot loop, not a flood. */
+export const OPENS_BURST = 8;
+export const OPENS_PER_S = 0.5;

@@ -1,0 +1,3 @@
+import { Refusal } from '@pulseseal/protocol';
+
+export const notEndorsed = (): Refusal => new Refusal('not-endorsed');
