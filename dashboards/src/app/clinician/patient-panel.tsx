@@ -46,7 +46,7 @@ export function PatientPanel(props: { readonly patient: ShownPatient; readonly c
         <ValuesTable values={patient.values} proving={proving} prove={setProving} />
         {proving !== null && <ProofPanel key={proving} reading={proving} close={() => setProving(null)} />}
         <section className="panel-part" aria-labelledby="trends-title">
-          <h3 id="trends-title">24 hours</h3>
+          <h3 id="trends-title">Trends, up to 24 hours</h3>
           {patient.sparklines.length === 0 && <p className="hint">No trend yet.</p>}
           <div className="trends">
             {patient.sparklines.map((line) => (

@@ -19,7 +19,7 @@ export function RowHeads() {
           {slotTitles[slot]}
         </abbr>
       ))}
-      <span>24 h</span>
+      <span>Trend</span>
     </div>
   );
 }

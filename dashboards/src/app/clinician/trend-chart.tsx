@@ -9,8 +9,12 @@ import { trendTitle } from './trend-choice.ts';
 /** At most one point per two pixels. */
 const maxPoints = 360;
 const heightPx = 92;
+/** So few points are shown as dots: a lone one has no line. */
+const sparseBelow = 30;
+/** A shorter axis would repeat its labels. */
+const minSpanS = 600;
 
-/** The one place that knows uPlot: 24 h of one value, and the same as a table for who cannot see the line. */
+/** The one place that knows uPlot: up to 24 h of one value, and the same as a table for who cannot see the line. */
 export function TrendChart(props: { readonly data: Sparkline }) {
   const { data } = props;
   const [asTable, setAsTable] = useState(false);
@@ -24,7 +28,7 @@ export function TrendChart(props: { readonly data: Sparkline }) {
     const values = downsample(data.values, maxPoints);
     const stepMs = (data.stepMs * data.values.length) / Math.max(values.length, 1);
     const times = values.map((_, index) => (data.endMs - (values.length - index) * stepMs) / 1000);
-    const chart = new uPlot(chartOptions(element), [times, [...values]], element);
+    const chart = new uPlot(chartOptions(element, values.length), [times, [...values]], element);
     const resize = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: heightPx }));
     resize.observe(element);
     return () => {
@@ -49,7 +53,7 @@ export function TrendChart(props: { readonly data: Sparkline }) {
   );
 }
 
-function chartOptions(element: HTMLElement): uPlot.Options {
+function chartOptions(element: HTMLElement, pointCount: number): uPlot.Options {
   const style = getComputedStyle(element);
   const ink = style.getPropertyValue('--ink');
   const soft = style.getPropertyValue('--soft');
@@ -61,12 +65,18 @@ function chartOptions(element: HTMLElement): uPlot.Options {
     padding: [6, 8, 0, 0],
     cursor: { show: false },
     legend: { show: false },
-    scales: { y: { range: (_chart, low, high) => [Math.floor(low - 1), Math.ceil(high + 1)] } },
+    scales: {
+      x: { range: (_chart, low, high) => [Math.min(low, high - minSpanS), high] },
+      y: { range: (_chart, low, high) => [Math.floor(low - 1), Math.ceil(high + 1)] },
+    },
     axes: [
       { ...axis, size: 18, gap: 2, space: 70, values: (_chart, ticks) => ticks.map((at) => shortClockText(at * 1000)) },
       { ...axis, size: 34, gap: 4, space: 26 },
     ],
-    series: [{}, { stroke: ink, width: 1.5, spanGaps: false, points: { show: false } }],
+    series: [
+      {},
+      { stroke: ink, width: 1.5, spanGaps: false, points: { show: pointCount < sparseBelow, size: 4, fill: ink } },
+    ],
   };
 }
 

@@ -6,6 +6,7 @@ import { Age } from '../shared/age.tsx';
 import { PriorityMark, priorityWords } from '../shared/marks.tsx';
 import { Score } from '../shared/score.tsx';
 import { SparkLine } from '../shared/sparkline.tsx';
+import { spanText } from '../shared/trend-data.ts';
 import { Vital } from '../shared/vital.tsx';
 import { sparklineFor, trendTitle } from './trend-choice.ts';
 
@@ -84,7 +85,9 @@ export const UrgentCard = memo(function UrgentCard(props: {
             {trend !== undefined && (
               <div className="card-trend">
                 <SparkLine data={trend} width={150} height={30} />
-                <span className="card-trend-name">{trendTitle(trend)} 24 h</span>
+                <span className="card-trend-name">
+                  {trendTitle(trend)} {spanText(trend)}
+                </span>
               </div>
             )}
           </footer>

@@ -1,9 +1,9 @@
 import type { Sparkline as Data } from '@pulseseal/protocol';
 import { memo } from 'react';
 import { unitText } from '../format/values.ts';
-import { downsample, sparkPath, summary } from './trend-data.ts';
+import { downsample, spanText, sparkPath, summary } from './trend-data.ts';
 
-/** 24 h as one line. Gaps stay gaps. Its data table stands in the patient's panel; here its summary is read out. */
+/** Up to 24 h as one line. Gaps stay gaps. Its data table stands in the patient's panel; here its summary is read out. */
 export const SparkLine = memo(function SparkLine(props: {
   readonly data: Data | undefined;
   readonly width: number;
@@ -21,8 +21,8 @@ export const SparkLine = memo(function SparkLine(props: {
       role="img"
       aria-label={
         facts === undefined
-          ? `${data.name}, 24 hours: nothing measured`
-          : `${data.name}, 24 hours: ${facts.low} to ${facts.high}, last ${facts.last} ${unitText(data.unit)}`
+          ? `${data.name}, last ${spanText(data)}: nothing measured`
+          : `${data.name}, last ${spanText(data)}: ${facts.low} to ${facts.high}, last ${facts.last} ${unitText(data.unit)}`
       }
     >
       <path d={sparkPath(points, width, height)} />

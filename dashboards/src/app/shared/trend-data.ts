@@ -1,4 +1,11 @@
+import { formatAge } from '../format/age.ts';
+
 export type Series = readonly (number | null)[];
+
+/** How far a trend reaches back: up to 24 h, less for a patient who came later. */
+export function spanText(line: { readonly stepMs: number; readonly values: Series }): string {
+  return formatAge(line.stepMs * line.values.length);
+}
 
 /** Medians of equal parts, at most `parts` of them; a part without any value stays a gap. */
 export function downsample(values: Series, parts: number): Series {
