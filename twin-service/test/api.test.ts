@@ -262,6 +262,19 @@ describe('live', () => {
     live.ws.close();
   });
 
+  it('takes another ECG on the open socket, and makes nothing of other messages', async () => {
+    const { token } = await login(clinicianGrant);
+    const live = connect(token, '?wave=p1');
+    await live.opened;
+    for (const text of ['{', '5', '{"wave":7}', '{"other":1}', '{"wave":"p2"}']) live.ws.send(text);
+    live.ws.ping();
+    // The answer to a ping comes after what was sent before it was read.
+    await new Promise((resolve) => live.ws.once('pong', resolve));
+    await service.handle([waveBlock('p1'), waveBlock('p2')]);
+    expect(await live.until((m) => m.type === 'wave')).toMatchObject({ patient: 'p2' });
+    live.ws.close();
+  });
+
   it('brings a caregiver neither waves nor values nor other people', async () => {
     const { token } = await login(caregiverGrant, 'Eva');
     const live = connect(token, '?wave=p1');
