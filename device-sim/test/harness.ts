@@ -68,6 +68,8 @@ export interface World {
   /** What the device said on the local link. */
   readonly told: Uint8Array[];
   manifest(version: number, change?: Partial<Manifest>): Uint8Array;
+  /** The manifest on the device's flash. */
+  heldManifest(): Uint8Array;
   recipient(change?: Partial<ManifestRecipient>): ManifestRecipient;
   /** Runs virtual time until the condition holds; fails after `maxMs`. */
   until(what: string, condition: () => boolean, maxMs?: number): Promise<void>;
@@ -176,6 +178,10 @@ export function createWorld(options: WorldOptions = {}): World {
         },
         owner,
       ),
+    heldManifest() {
+      const state = JSON.parse(Buffer.from(flash.readState()!).toString()) as { manifest: { b: string } };
+      return new Uint8Array(Buffer.from(state.manifest.b, 'base64'));
+    },
     async run(ms) {
       const step = 50;
       for (let t = 0; t < ms; t += step) {

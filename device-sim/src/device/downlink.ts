@@ -17,7 +17,6 @@ import {
   parseRekey,
   type Rack,
   type Rekey,
-  type Resync,
   type Signed,
 } from '@pulseseal/protocol';
 import type { EpochKeys } from './epoch.ts';

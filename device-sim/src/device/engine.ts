@@ -85,6 +85,8 @@ const tickMs = 250;
 /** How long a start waits for a beacon before it opens offline. */
 const beaconWaitMs = 5_000;
 
+const byeWaitMs = 1_000;
+
 interface PendingSample {
   readonly stream: number;
   readonly data: SampleData;
@@ -316,7 +318,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     ports.save();
     const entry: LinkedEpoch = { keys, spool: kept, highestDown: -1, n: 0, racks: new Map() };
     // A predecessor that was never accepted has no gateway that knows it: it goes by bulk.
-    linked = [...linked.filter((old) => old.spool.accepted).slice(-1), entry];
+    linked = [...linked.filter((old) => old.spool.accepted && !bulkOnly.has(old.spool.eh)).slice(-1), entry];
     if (current !== undefined && !current.spool.accepted) control.opened();
     current = entry;
     counts.epochs++;
@@ -509,11 +511,12 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       bulk.pump();
     },
   });
+  /** Epochs whose gateway still counts. */
+  const heard = (eh: string) => linked.find((entry) => entry.spool.eh === eh && !bulkOnly.has(eh));
   const receive = (name: string, bytes: Uint8Array) => {
     if (name === identity.topic('m')) offerManifest(bytes);
     else if (name.endsWith('/b')) offerBeacon(bytes);
-    else if (name === identity.topic('d'))
-      readDownlink(bytes, (eh) => linked.find((entry) => entry.spool.eh === eh), wall.monotonicMs(), replies.handlers);
+    else if (name === identity.topic('d')) readDownlink(bytes, heard, wall.monotonicMs(), replies.handlers);
   };
 
   const tick = () => {
@@ -613,8 +616,11 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       uplink.pump();
       while (!isDrained() && wall.monotonicMs() < endMs) await sleep(wall, 50);
       const drained = isDrained();
-      if (connected && current?.keys.link !== undefined)
-        await control.send(current, CTL.bye, encodeBye({ reason: 1 })).catch(() => {});
+      if (connected && current?.keys.link !== undefined) {
+        const said = control.send(current, CTL.bye, encodeBye({ reason: 1 })).catch(() => {});
+        // A goodbye is a courtesy: nobody waits for its answer for long.
+        await Promise.race([said, sleep(wall, byeWaitMs)]);
+      }
       cancelTick();
       spool.flush();
       memory.cleanStop = true;

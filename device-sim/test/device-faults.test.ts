@@ -1,0 +1,251 @@
+import { CLOSE_LAST, OPEN_REASON, parseFrame } from '@pulseseal/protocol';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SeenEpoch } from './counterpart.ts';
+import { createWorld, type World } from './harness.ts';
+import { readEpoch } from './reader.ts';
+
+const total = (ranges: readonly (readonly [number, number])[]) => ranges.reduce((sum, [, count]) => sum + count, 0);
+const epochs = (world: World) => [...world.gateway.epochs];
+
+/** Everything the device sealed has come and every close's root holds. */
+function expectWhole(world: World): void {
+  const seen = world.gateway.epochs;
+  for (const account of world.device.account()) {
+    const epoch = seen.get(account.eh);
+    if (account.sent === 0) continue;
+    expect(epoch, `epoch ${account.eh}`).toBeDefined();
+    expect([account.eh, epoch!.frames.size]).toEqual([account.eh, account.sent]);
+    expect(world.gateway.sealed(account.eh)).toEqual([...epoch!.closes.keys()].sort((a, b) => a - b));
+  }
+  expect(world.gateway.conflicts).toBe(0);
+}
+
+const closedFrames = (epoch: SeenEpoch) => [...epoch.closes.values()].reduce((sum, { body }) => sum + body.count, 0);
+
+async function stop(world: World, drainMs: number): Promise<boolean> {
+  let drained: boolean | undefined;
+  world.device.stop(drainMs).then((value) => {
+    drained = value;
+  });
+  await world.until('stopped', () => drained !== undefined, drainMs + 10_000);
+  return drained!;
+}
+
+describe('a bad link', () => {
+  it.each([0.01, 0.05, 0.2])(
+    'that loses a share of %d of everything, doubles and reorders, loses nothing for good',
+    async (loss) => {
+      const world = createWorld({ lossy: { loss: 0, duplicate: 0, reorder: 0, delayMs: [0, 0] } });
+      await world.enrol();
+      world.link.set({ loss, duplicate: 0.05, reorder: 0.1, delayMs: [5, 80] });
+      for (let i = 0; i < 40; i++) {
+        world.sendHeart(60 + i);
+        await world.run(1000);
+      }
+      expect(await stop(world, 300_000)).toBe(true);
+      expect(world.link.counts.lost).toBeGreaterThan(0);
+      expectWhole(world);
+      const account = world.device.account();
+      expect(account.reduce((sum, e) => sum + total(e.acknowledged), 0)).toBe(
+        account.reduce((sum, e) => sum + e.sent, 0),
+      );
+    },
+  );
+
+  it('that is away 30 s at a time over the ends of epochs delivers all that was kept', async () => {
+    const world = createWorld({ settings: { epochMs: 40_000 } });
+    await world.enrol();
+    for (let i = 0; i < 240; i++) {
+      if (i % 50 === 20) world.link.outage(30_000);
+      world.sendHeart();
+      await world.run(1000);
+    }
+    expect(await stop(world, 120_000)).toBe(true);
+    expect(world.link.counts.outages).toBeGreaterThanOrEqual(4);
+    expectWhole(world);
+    for (const [, epoch] of epochs(world)) expect(closedFrames(epoch)).toBe(epoch.frames.size);
+  });
+
+  it('that is away for hours makes offline epochs, which go up by bulk, closes before frames', async () => {
+    const world = createWorld({ settings: { epochMs: 60_000, segmentMs: 20_000 } });
+    await world.enrol();
+    world.link.outage(240_000);
+    for (let i = 0; i < 300; i++) {
+      world.sendHeart();
+      await world.run(1000);
+    }
+    expect(await stop(world, 120_000)).toBe(true);
+    expectWhole(world);
+    const bulked = epochs(world).filter(([, epoch]) => epoch.byBulk);
+    expect(bulked.length).toBeGreaterThanOrEqual(2);
+    const offline = bulked.filter(([, epoch]) => epoch.open.gatewayWrap === undefined);
+    expect(offline.length).toBeGreaterThanOrEqual(1);
+    for (const [, epoch] of offline) {
+      expect(epoch.open.reason).toBe(OPEN_REASON.offline);
+      for (const raw of epoch.frames.values()) expect(parseFrame(raw).gt.length).toBe(0);
+    }
+  });
+});
+
+describe('a broker that restarts', () => {
+  it('gets the same bytes again and no new handshake', async () => {
+    const world = createWorld();
+    await world.enrol();
+    for (let round = 0; round < 5; round++) {
+      for (let i = 0; i < 5; i++) world.sendHeart();
+      world.broker.setAccepting(false);
+      await world.run(2000);
+      for (let i = 0; i < 5; i++) world.sendHeart();
+      world.broker.setAccepting(true);
+      await world.run(3000);
+    }
+    await world.run(2000);
+    expect(epochs(world).length).toBe(1);
+    expectWhole(world);
+  });
+});
+
+describe('a reboot', () => {
+  it('with its spool signs the missing closes before the new open and hands everything in', async () => {
+    const world = createWorld();
+    await world.enrol();
+    for (let i = 0; i < 15; i++) {
+      world.sendHeart();
+      await world.run(1000);
+    }
+    const [firstEh, first] = epochs(world)[0]!;
+    world.broker.setAccepting(false);
+    for (let i = 0; i < 5; i++) world.sendHeart();
+    await world.run(3000);
+    world.device.halt();
+    world.reboot();
+    world.broker.setAccepting(true);
+    await world.until('live again', () => world.device.state === 'live');
+    await world.until('the old epoch whole', () => closedFrames(first) === first.frames.size, 30_000);
+    const last = [...first.closes.values()].sort((a, b) => a.body.segment - b.body.segment).at(-1)!;
+    expect(last.body.last).toBe(CLOSE_LAST.recovered);
+    const [, second] = epochs(world)[1]!;
+    expect(second.open.boot).toBe(first.open.boot + 1);
+    expect(second.open.epoch).toBe(first.open.epoch + 1);
+    expect(second.open.reason).toBe(OPEN_REASON.boot);
+    expect(Buffer.from(second.open.previousClose!)).toEqual(Buffer.from(world.crypto.sha256(last.raw)));
+    expect(world.gateway.sealed(firstEh).length).toBe(first.closes.size);
+    await stop(world, 20_000);
+    expectWhole(world);
+  });
+
+  it('without its spool says so and leaves the hole explicit', async () => {
+    const world = createWorld();
+    await world.enrol();
+    await world.run(1000);
+    world.device.halt();
+    world.flash.rewrite([]);
+    const notices: string[] = [];
+    world.reboot();
+    world.device.onNotice((notice) => notices.push(notice.kind));
+    await world.until('live again', () => world.device.state === 'live');
+    const [, second] = epochs(world)[1]!;
+    expect(second.open.previousClose).toBeNull();
+  });
+
+  it('keeps the account of what was acknowledged', async () => {
+    const world = createWorld();
+    await world.enrol();
+    for (let i = 0; i < 12; i++) world.sendHeart();
+    await world.run(2000);
+    const before = world.device.account();
+    world.device.halt();
+    world.reboot();
+    await world.until('live again', () => world.device.state === 'live');
+    await stop(world, 20_000);
+    const after = world.device.account();
+    expect(after.length).toBe(2);
+    for (const account of after) expect(total(account.acknowledged)).toBe(account.sent);
+    expect(after[0]!.sent).toBeGreaterThanOrEqual(before[0]!.sent);
+  });
+});
+
+describe('a full memory', () => {
+  it('drops the oldest data first, urgent frames last, counts it, and lets the gap be proved', async () => {
+    const world = createWorld({ settings: { spoolBytes: 30_000, segmentMs: 20_000 } });
+    await world.enrol();
+    await world.run(1000);
+    world.broker.setAccepting(false);
+    world.device.send(1, { values: new Map([[0, 31]]) }, { urgent: true });
+    for (let i = 0; i < 120; i++) {
+      world.device.send(3, { quality: 100, samples: new Int16Array(250) });
+      await world.run(200);
+    }
+    const account = () => world.device.account()[0]!;
+    expect(total(account().dropped)).toBeGreaterThan(20);
+    world.broker.setAccepting(true);
+    expect(await stop(world, 120_000)).toBe(true);
+    const dropped = total(account().dropped);
+    const [eh, epoch] = epochs(world)[0]!;
+    const urgent = [...epoch.frames.values()].map((raw) => parseFrame(raw)).filter((frame) => frame.ft === 3);
+    expect(urgent.length).toBe(1);
+    // What was in flight when it was dropped may have arrived all the same.
+    expect(epoch.frames.size).toBeGreaterThanOrEqual(account().sent - dropped);
+    expect(epoch.frames.size).toBeLessThanOrEqual(account().sent - dropped + 16);
+    expect(world.gateway.sealed(eh).length).toBe(epoch.closes.size);
+    expect([...epoch.closes.values()].at(-1)!.body.dropped).toBe(dropped);
+    expect(total(account().acknowledged)).toBe(account().sent - dropped);
+  });
+});
+
+describe('clocks', () => {
+  it('that part by two seconds make a new epoch, at most one in ten minutes', async () => {
+    const world = createWorld();
+    await world.enrol();
+    await world.run(1000);
+    world.clock.stepWall(3 * 86_400_000);
+    await world.until('a new epoch', () => epochs(world).length === 2 && world.device.state === 'live');
+    expect(epochs(world)[1]![1].open.reason).toBe(OPEN_REASON.clockStep);
+    world.clock.stepWall(-60_000);
+    await world.run(5000);
+    expect(epochs(world).length).toBe(2);
+  });
+});
+
+describe('whatever happens', () => {
+  it('no key and nonce seal two plaintexts, over random reboots, outages and rekeys', async () => {
+    const runs = Number(process.env.PULSESEAL_LONG ?? 0) > 0 ? 60 : 8;
+    const step = fc.constantFrom('reboot', 'reboot-lost-state', 'outage', 'send', 'send', 'send', 'wait');
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 14 }), fc.integer(), async (steps, seed) => {
+        const world = createWorld({ seed, settings: { epochMs: 30_000 } });
+        await world.enrol();
+        const manifest = world.heldManifest();
+        const enrolled = world.flash.readState()!;
+        for (const kind of steps) {
+          if (kind === 'send') for (let i = 0; i < 4; i++) world.sendHeart(60 + i);
+          else if (kind === 'outage') world.link.outage(8_000);
+          else if (kind === 'wait') await world.run(9_000);
+          else {
+            world.device.halt();
+            // A flash that forgot its counters: the worst that storage can do.
+            if (kind === 'reboot-lost-state') world.flash.writeState(enrolled);
+            world.reboot();
+          }
+          await world.run(400);
+        }
+        await world.run(40_000);
+        const pairs = new Map<string, string>();
+        for (const [, epoch] of epochs(world)) {
+          if (epoch.keys === undefined) continue;
+          for (const frame of await readEpoch(world, epoch, manifest)) {
+            const raw = Buffer.from(epoch.frames.get(frame.seq)!).toString('hex');
+            const earlier = pairs.get(frame.keyAndNonce);
+            if (earlier !== undefined) expect(raw).toBe(earlier);
+            pairs.set(frame.keyAndNonce, raw);
+          }
+        }
+        expect(pairs.size).toBeGreaterThan(0);
+        expect(world.gateway.conflicts).toBe(0);
+        world.device.halt();
+      }),
+      { numRuns: runs, endOnFailure: true },
+    );
+  }, 240_000);
+});
