@@ -141,11 +141,10 @@ describe('a reboot', () => {
     await world.run(1000);
     world.device.halt();
     world.flash.rewrite([]);
-    const notices: string[] = [];
     world.reboot();
-    world.device.onNotice((notice) => notices.push(notice.kind));
     await world.until('live again', () => world.device.state === 'live');
     const [, second] = epochs(world)[1]!;
+    expect(world.notices).toContain('orphan');
     expect(second.open.previousClose).toBeNull();
   });
 

@@ -67,6 +67,8 @@ export interface World {
   agent: LocalLinkPort;
   /** What the device said on the local link. */
   readonly told: Uint8Array[];
+  /** Kinds of what the device noticed, over reboots. */
+  readonly notices: string[];
   manifest(version: number, change?: Partial<Manifest>): Uint8Array;
   /** The manifest on the device's flash. */
   heldManifest(): Uint8Array;
@@ -130,6 +132,7 @@ export function createWorld(options: WorldOptions = {}): World {
     const [deviceEnd, agentEnd] = createLocalPair();
     world.agent = agentEnd;
     agentEnd.onMessage((bytes) => told.push(bytes));
+    world.device.onNotice((notice) => world.notices.push(notice.kind));
     world.device.attach(deviceEnd);
     world.device.start();
   };
@@ -146,6 +149,7 @@ export function createWorld(options: WorldOptions = {}): World {
     rid,
     prekeySeed,
     told,
+    notices: [],
     link: undefined as unknown as LossyLink,
     device: undefined as unknown as Device,
     agent: undefined as unknown as LocalLinkPort,

@@ -27,7 +27,7 @@ export interface Control {
   /** The nonce a resync must carry; taken once. */
   takeNonce(nonce: Uint8Array): boolean;
   /** Leaves of these seqs, unasked or on nack, as control message of `carrier`. */
-  repair(carrier: LinkedEpoch, about: SpoolEpoch, segment: number, ranges: readonly Range[]): void;
+  repair(carrier: LinkedEpoch, about: SpoolEpoch, segment: number, ranges: readonly Range[]): Promise<void>;
   send(carrier: LinkedEpoch, mt: CtlNumber, content: Uint8Array): Promise<void>;
   tick(): void;
   reset(): void;
@@ -92,7 +92,7 @@ export function createControl(ports: { readonly wall: Clock; readonly random: Ra
         }
       }
       const eh = about === carrier.spool ? {} : { eh: about.ehBytes };
-      send(carrier, CTL.repair, encodeRepair({ segment, leaves, ...eh })).catch(ignore);
+      return send(carrier, CTL.repair, encodeRepair({ segment, leaves, ...eh }));
     },
     send,
     tick() {

@@ -564,7 +564,14 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       else if (entry.dueMs <= nowMs && entry.epoch.segments.get(entry.sg)?.closeHash !== undefined) {
         entry.dueMs = nowMs + deviceLimits.progressTimeoutMs;
         const ranges = [...entry.seqs].sort((a, b) => a - b).map((first) => ({ first, count: 1 }));
-        control.repair(current, entry.epoch, entry.sg, ranges);
+        control.repair(current, entry.epoch, entry.sg, ranges).then(
+          () => {
+            if (!countsPuback()) return;
+            const leaves = ranges.map(({ first, count }) => [first, count] as const);
+            spool.acknowledge(entry.epoch, leaves, 0);
+          },
+          () => {},
+        );
       }
     }
   };
@@ -576,7 +583,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     if (sealer !== undefined) eraseChains(sealer.epoch);
     sealer = undefined;
   };
-  const isDrained = () => [...spool.epochs()].every((epoch) => !isOwed(epoch));
+  const isDrained = () => repairs.size === 0 && [...spool.epochs()].every((epoch) => !isOwed(epoch));
   return {
     identity,
     counts,

@@ -90,6 +90,10 @@ export function createReplies(p: ReplyPorts): Replies {
     return epoch === p.newestAccepted() ? p.spool.get(hex(eh)) : undefined;
   };
 
+  /** A lost repair is asked for again. */
+  const repair = (...order: Parameters<Control['repair']>) => {
+    p.control.repair(...order).catch(() => {});
+  };
   const answerNack = (carrier: LinkedEpoch, nack: Nack) => {
     const epoch = meant(carrier, nack.eh);
     if (epoch === undefined) return;
@@ -116,7 +120,7 @@ export function createReplies(p: ReplyPorts): Replies {
         ? []
         : [{ first: segment.firstSeq, count: segment.leaves.length }];
     const ranges = nack.ranges ?? whole;
-    if (nack.want === WANT.leaves) p.control.repair(carrier, epoch, nack.segment, ranges);
+    if (nack.want === WANT.leaves) repair(carrier, epoch, nack.segment, ranges);
     else sendFrames(carrier, epoch, nack.segment, ranges);
   };
   /** Frames that are still there come again; of the others the leaf must do. */
@@ -136,7 +140,7 @@ export function createReplies(p: ReplyPorts): Replies {
       }
     }
     if (again) p.bulk.reset();
-    if (gone.length > 0) p.control.repair(carrier, epoch, sg, gone);
+    if (gone.length > 0) repair(carrier, epoch, sg, gone);
     p.uplink.pump();
     p.bulk.pump();
   };
