@@ -4,7 +4,7 @@ import { toHex } from '@pulseseal/crypto';
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** Fields that only repeat the message's own bytes. */
-const REPEATED = new Set(['raw', 'payload', 'protectedBytes']);
+const REPEATED = new Set(['raw', 'payload', 'protectedBytes', 'signature']);
 
 export function project(value: unknown): Json {
   if (value === null || typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean')
