@@ -20,6 +20,7 @@ export interface DeviceEpochAccount {
   readonly refused: readonly (readonly [first: number, count: number])[];
   /** Still in the spool. */
   readonly held: number;
+  readonly heldRanges: readonly (readonly [first: number, count: number])[];
 }
 
 export type DeviceNotice =
@@ -149,7 +150,7 @@ export function createDevice(ports: DevicePorts, settings: DeviceSettings, facto
     onNotice: (handler) => {
       listeners.push(handler);
     },
-    account: () => engine?.accountNow() ?? account.list().map((entry) => ({ ...entry, held: 0 })),
+    account: () => engine?.accountNow() ?? account.list().map((entry) => ({ ...entry, held: 0, heldRanges: [] })),
     get backlog() {
       return engine?.backlog ?? 0;
     },

@@ -34,6 +34,7 @@ import { deviceLimits } from './limits.ts';
 import type { DeviceMemory } from './memory.ts';
 import { wrapDecisions } from './policy.ts';
 import type { DevicePorts } from './ports.ts';
+import { createRangeSet } from './ranges.ts';
 import { recoverCloses } from './recover.ts';
 import { createReplies } from './replies.ts';
 import { type BeatState, createSealer, type Sealed, type Sealer } from './sealer.ts';
@@ -301,7 +302,11 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     } finally {
       building = false;
     }
-    if (!stopping) flushPending();
+    if (stopping) return;
+    flushPending();
+    // A manifest that came while the epoch was being built has its say at once.
+    const isCurrent = current !== undefined && same(trust.manifest.hash, current.keys.plan.manifest.hash);
+    if (!isCurrent) void rotate(OPEN_REASON.manifest, CLOSE_LAST.manifest);
   };
   const begin = (keys: Awaited<ReturnType<typeof buildEpoch>>) => {
     const offline = keys.link === undefined;
@@ -654,7 +659,9 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     eraseSpool: () => spool.clear(),
     accountNow(): readonly DeviceEpochAccount[] {
       spool.flush();
-      const known = new Map(ports.account.list().map((entry) => [entry.eh, { ...entry, held: 0 }]));
+      const known = new Map<string, DeviceEpochAccount>(
+        ports.account.list().map((entry) => [entry.eh, { ...entry, held: 0, heldRanges: [] }]),
+      );
       for (const epoch of spool.epochs()) {
         const entry = known.get(epoch.eh) ?? {
           eh: epoch.eh,
@@ -665,8 +672,10 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
           dropped: [],
           refused: [],
           held: 0,
+          heldRanges: [],
         };
-        known.set(epoch.eh, { ...entry, sent: epoch.nextSeq - 1, held: epoch.frames.size });
+        const heldRanges = createRangeSet([...epoch.frames.keys()].map((seq) => [seq, 1] as const)).ranges();
+        known.set(epoch.eh, { ...entry, sent: epoch.nextSeq - 1, held: epoch.frames.size, heldRanges });
       }
       return [...known.values()];
     },
