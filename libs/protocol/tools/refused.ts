@@ -175,7 +175,11 @@ export async function refusedCases(w: World, s: Samples): Promise<RefusedCase[]>
   add('progress with a strange field', 'unknown-field', encodeUntaggedCtlPlus(20, s.oh, h('a2 01 08 05 00')));
   add('progress without its first field', 'missing-field', encodeUntaggedCtlPlus(20, s.oh, h('a1 03 01')));
   add('progress with a field twice', 'duplicate-key', encodeUntaggedCtlPlus(20, s.oh, h('a2 01 08 01 08')));
-  add('progress with fields in falling order', 'not-canonical', encodeUntaggedCtlPlus(20, s.oh, h('a3 01 08 04 48 0000000000000000 03 01')));
+  add(
+    'progress with fields in falling order',
+    'not-canonical',
+    encodeUntaggedCtlPlus(20, s.oh, h('a3 01 08 04 48 0000000000000000 03 01')),
+  );
   add('a time after the year 9999', 'out-of-range', h('83182d 1b0000e677d21fdc00 80'));
   add('the wrong kind of array', 'unknown-kind', m('ask'), 'plain', { kind: 'rack' });
 
@@ -202,7 +206,11 @@ export async function refusedCases(w: World, s: Samples): Promise<RefusedCase[]>
   add('a typ that no version has', 'wrong-typ', assemble(protect('ps1.resynch'), empty, resync.payload));
   add('a typ of another protocol', 'wrong-typ', assemble(protect('ps2.resync'), empty, resync.payload));
   add('the typ `ps1.constructor`', 'wrong-typ', assemble(protect('ps1.constructor'), empty, resync.payload));
-  add('a type letter of another typ', 'wrong-typ', assemble(protect('ps1.token', -48), empty, parseAnySigned(m('act')).payload, 2420));
+  add(
+    'a type letter of another typ',
+    'wrong-typ',
+    assemble(protect('ps1.token', -48), empty, parseAnySigned(m('act')).payload, 2420),
+  );
   add('ML-DSA-87', 'algorithm-mismatch', assemble(protect('ps1.resync', -50), empty, resync.payload));
   add('ES256', 'algorithm-mismatch', assemble(protect('ps1.resync', -7), empty, resync.payload));
   add(
