@@ -94,7 +94,7 @@ describe('evaluate vitals', () => {
     expect(stay('10:HR:181').alerts).toEqual([[10, 'hard-hr-high', 'high']]);
     expect(stay('10:GCS:9').alerts).toEqual([[11, 'news2-single-3', 'medium']]);
     expect(stay('10:GCS:9 10:HR:115').alerts).toEqual([[15, 'news2-medium', 'medium']]);
-    expect(stay('10:GCS:9 10:HR:115 10:RespRate:22').alerts).toEqual([[11, 'news2-high', 'high']]);
+    expect(stay('10:GCS:9 10:HR:115 10:RespRate:22').alerts).toEqual([[10, 'news2-high', 'high']]);
     expect(stay('10:GCS:9 10:HR:115 12:HR:80').alerts).toEqual([[13, 'news2-single-3', 'medium']]);
   });
 
@@ -289,7 +289,7 @@ describe.skipIf(dir === undefined)('recorded stays', () => {
 
   it('have their first alerts when a second-by-second computation says so', async () => {
     const holds = {
-      'news2-high': { delayS: 60, is: (s: ReturnType<typeof bruteScore>) => s.total >= 7 },
+      'news2-high': { delayS: 30, is: (s: ReturnType<typeof bruteScore>) => s.total >= 7 },
       'hard-hr-high': {
         delayS: 10,
         is: (s: ReturnType<typeof bruteScore>) => s.hr !== undefined && Number(s.hr.value) > 180,

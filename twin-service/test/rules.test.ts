@@ -194,12 +194,12 @@ describe('NEWS2 alerts', () => {
       { code: codes.bodyTemperature, text: temp, charted: true },
     ]);
 
-  it('calls after 60 s at 7 points with the reasons in words', () => {
+  it('calls after 30 s at 7 points with the reasons in words', () => {
     const world = createBedside();
     world.hub();
     chartNormal(world);
     sick(world, '88', '1', '39.4');
-    world.live(59, () => world.beat('hub'));
+    world.live(29, () => world.beat('hub'));
     expect(world.raised()).toEqual([]);
     world.live(20, () => world.beat('hub'));
     expect(world.alert('news2-high')).toMatchObject({

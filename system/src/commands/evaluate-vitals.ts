@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { screenCharted } from '@pulseseal/stream-processor';
+import { screen } from '@pulseseal/stream-processor';
 import {
   alertsCsvHeader,
   evaluateVitals,
@@ -32,7 +32,7 @@ export async function evaluateVitalsCommand(options: EvaluateVitalsOptions): Pro
   const report = progress((share) => `${stays} stays, ${rows} rows, ${(share * 100).toFixed(0)} %`);
   const text = decoded(readMaybeGzip(options.input, (bytes) => (readBytes += bytes)));
   for await (const outputs of evaluateVitals(parseVitalsCsv(text, onRefused), {
-    screen: screenCharted,
+    screen,
     patients,
     onRefused,
   })) {

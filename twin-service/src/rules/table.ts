@@ -11,7 +11,7 @@ import type { ClinicalView } from '../vitals.ts';
  * | hard-spo2-low | SpO2 < 80 | 10 s | >= 83 | 30 s | minutes matter; 10 s outlasts most artifacts |
  * | hard-hr-low | pulse < 30 | 10 s | >= 35 | 30 s | the same |
  * | hard-hr-high | pulse > 180 | 10 s | <= 170 | 30 s | the same |
- * | news2-high | total >= 7 | 60 s | <= 4 | 5 min | emergency assessment by the score's own table |
+ * | news2-high | total >= 7 | 30 s | <= 4 | 5 min | emergency assessment by the score's own table; several parameters agree, so it outlasts artifacts sooner than one alone |
  * | news2-medium | total 5-6 | 5 min | <= 3 | 5 min | urgent review within the hour: five minutes cost nothing and spare most bursts |
  * | news2-single-3 | 3 points in one parameter | 60 s | none with 3 | 5 min | the score's urgent ward review |
  *
@@ -143,7 +143,7 @@ export const physiologyRules: readonly PhysiologyRule[] = [
   scored(
     'news2-high',
     'high',
-    60_000,
+    30_000,
     (view) => view.news2 !== null && view.news2.total >= 7,
     (view) => view.news2!.total <= 4,
   ),

@@ -1,0 +1,200 @@
+import { join } from 'node:path';
+import { toHex } from '@pulseseal/crypto';
+import {
+  createFileFactory,
+  createFileFlash,
+  createFleet,
+  createManufacturer,
+  createMqttLink,
+  type Fleet,
+  type FleetMember,
+  listenLocalLink,
+  type Manufacturer,
+} from '@pulseseal/device-sim';
+import { connectLedger, type Ledger } from '@pulseseal/ledger';
+import { createFileAgentStore, createPatientAgent, defaultPolicy, type PatientAgent } from '@pulseseal/patient-agent';
+import type { BodyAccount, Ranges } from '../start/totals.ts';
+import type { Acceptance, BodyReady, BodyZoneSettings, Invitation, Person } from './contracts.ts';
+import type { RunningZone } from './ipc.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { gatherPeople } from './people.ts';
+import { writePublicKeys } from './public-keys.ts';
+import { openZone, secretOf, type ZoneBase } from './zone.ts';
+
+interface Household {
+  readonly person: Person;
+  readonly members: readonly FleetMember[];
+  readonly agent: PatientAgent;
+  disconnect(): Promise<void>;
+}
+
+/** The body zone: devices on bodies, and each patient's agent with the owner key. */
+export async function runBody(settings: BodyZoneSettings): Promise<RunningZone> {
+  const base = await openZone('body', settings);
+  const { crypto, random, wall, data, logger: log } = base;
+  const circle = await gatherPeople(settings);
+  const manufacturer = createManufacturer(await secretOf(base, 'manufacturer'), base);
+  const factory = createFileFactory(join(base.dir, 'factory'), manufacturer);
+  const url = `mqtts://127.0.0.1:${settings.brokerPort}`;
+  const fleet = createFleet(
+    {
+      wall,
+      data,
+      random,
+      crypto,
+      log,
+      link: () => createMqttLink({ clock: wall, random, log }, { url }),
+      flash: (name) => createFileFlash(join(base.dir, 'devices'), name),
+      factory,
+    },
+    { bodies: circle.bodies, speed: settings.scale.speed },
+  );
+  const ledger = connectLedger({ ...settings.ledger, clock: wall });
+  const households = await Promise.all(
+    circle.people.map((person, i) =>
+      openHousehold(
+        base,
+        settings,
+        person,
+        fleet.members.filter((m) => m.body === circle.bodies[i]),
+        ledger,
+        manufacturer,
+        url,
+      ),
+    ),
+  );
+  await writePublicKeys(
+    base,
+    households.map(({ person, agent }) => ({ name: `owner ${person.patient}`, key: agent.owner })),
+  );
+  // A maker's own device claims through the first patient's agent (device-sim/examples).
+  const desk = await listenLocalLink(settings.agentPort, (link) => households[0]?.agent.attach(link));
+  const metrics = await serveMetrics(base.metrics, settings.metricsPort);
+  const ready: BodyReady = {
+    people: circle.people,
+    metrics: metrics.url,
+    agent: `127.0.0.1:${settings.agentPort}`,
+    notes: circle.notes,
+  };
+  return {
+    ready,
+    calls: {
+      accept: (invitations: readonly Invitation[]) =>
+        acceptAll(households, invitations, settings.gateway, manufacturer, factory),
+      run: async () => {
+        await Promise.all(households.map(({ agent }) => agent.settle()));
+        fleet.start();
+      },
+      drain: (timeoutMs: number) => fleet.drain(timeoutMs),
+      account: async () => bodyAccount(fleet),
+    },
+    async stop() {
+      desk.close();
+      await Promise.all(households.map((h) => h.disconnect()));
+      await ledger.close();
+      await metrics.close();
+    },
+  };
+}
+
+async function openHousehold(
+  base: ZoneBase,
+  settings: BodyZoneSettings,
+  person: Person,
+  members: readonly FleetMember[],
+  ledger: Ledger,
+  manufacturer: Manufacturer,
+  url: string,
+): Promise<Household> {
+  const link = createMqttLink({ clock: base.wall, random: base.random, log: base.logger }, { url });
+  const agent = await createPatientAgent(
+    {
+      ...base,
+      store: createFileAgentStore(join(base.dir, 'agents'), person.patient),
+      ledger,
+      gateway: { publish: (topic, bytes) => link.publish(topic, bytes, 1) },
+      manufacturers: [manufacturer.key],
+      log: base.logger,
+    },
+    { name: `agent.${person.patient}`, policy: defaultPolicy },
+  );
+  const up = Promise.withResolvers<void>();
+  link.connect(
+    { clientId: agent.text, password: (exporter) => agent.password(settings.gateway, exporter) },
+    { up: () => up.resolve(), down: () => {}, message: () => {} },
+  );
+  await up.promise;
+  return {
+    person,
+    members,
+    agent,
+    async disconnect() {
+      await agent.stop();
+      await link.disconnect();
+    },
+  };
+}
+
+/** Each patient decides: claims the devices, lists the ward as a recipient, and says who the owner is. */
+async function acceptAll(
+  households: readonly Household[],
+  invitations: readonly Invitation[],
+  gateway: Uint8Array,
+  manufacturer: Manufacturer,
+  factory: ReturnType<typeof createFileFactory>,
+): Promise<readonly Acceptance[]> {
+  const byPatient = new Map(invitations.map((invitation) => [invitation.patient, invitation]));
+  return Promise.all(
+    households.map(async ({ person, members, agent }): Promise<Acceptance> => {
+      const invitation = byPatient.get(person.patient);
+      if (invitation === undefined) throw new Error(`no invitation for ${person.patient}`);
+      const claimed = new Set(agent.devices().map((device) => device.text));
+      for (const member of members) {
+        if (member.device.text !== undefined && claimed.has(member.device.text)) agent.attach(member.connectAgent());
+        else await claim(agent, member, invitation, gateway, manufacturer.qr(factory(member.name, member.profile)));
+      }
+      renewPrekey(agent, invitation);
+      return { patient: person.patient, rid: invitation.rid, owner: agent.thumbprint };
+    }),
+  );
+}
+
+async function claim(
+  agent: PatientAgent,
+  member: FleetMember,
+  invitation: Invitation,
+  gateway: Uint8Array,
+  code: string,
+): Promise<void> {
+  const scopes = member.profile.scopes.map((scope) => scope.number);
+  const { rid, prekeyId, prekey, expiresMs } = invitation;
+  await agent.claim(member.connectAgent(), {
+    code,
+    suite: member.profile.suite,
+    scopes,
+    recipients: [{ rid, prekeyId, prekey, scopes, role: 1, expiresMs }],
+    gateways: [gateway],
+  });
+}
+
+function renewPrekey(agent: PatientAgent, { rid, prekeyId, prekey, expiresMs }: Invitation): void {
+  const isOlder = agent
+    .devices()
+    .some((device) => device.recipients.some((r) => toHex(r.rid) === toHex(rid) && r.prekeyId !== prekeyId));
+  if (isOlder) agent.rotatePrekey(rid, prekeyId, prekey, expiresMs);
+}
+
+function bodyAccount(fleet: Fleet): BodyAccount {
+  const sent = new Map<string, Ranges>();
+  const acknowledged = new Map<string, Ranges>();
+  const held = new Map<string, Ranges>();
+  for (const { device, epochs } of fleet.account().devices) {
+    for (const epoch of epochs) {
+      const name = `${device}.${epoch.eh}`;
+      sent.set(name, epoch.sent === 0 ? [] : [[1, epoch.sent]]);
+      acknowledged.set(name, epoch.acknowledged);
+      held.set(name, epoch.heldRanges);
+    }
+  }
+  return { sent, acknowledged, held, speed: fleet.reachedSpeed() };
+}
