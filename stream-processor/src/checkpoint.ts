@@ -1,0 +1,134 @@
+import { concat } from '@pulseseal/crypto';
+import { type CborValue, encodeItem, LIMITS, parseSigned, parseWhole, type Reader } from '@pulseseal/protocol';
+import { type Epoch, newSegment, type Segment } from './epoch.ts';
+import { limits } from './limits.ts';
+import { createRangeSet, type RangeSet } from './ranges.ts';
+
+/** How far each epoch came: written before the feed is acknowledged, so that a restart goes on in mid-epoch. */
+export interface EpochProgress {
+  readonly received: RangeSet;
+  apply(epoch: Epoch): void;
+}
+
+const STATES = ['open', 'sealed', 'disputed'] as const;
+
+export function encodeCheckpoint(epochs: Iterable<Epoch>): Uint8Array {
+  return encodeItem([1, [...epochs].map(encodeProgress)]);
+}
+
+function encodeProgress(epoch: Epoch): CborValue {
+  const { nextClose } = epoch;
+  return [
+    epoch.ridHex,
+    epoch.ehHex,
+    epoch.received.pairs().map(([first, last]) => [first, last]),
+    epoch.newestSegment,
+    epoch.highestOpened,
+    epoch.leastDelayMs === undefined ? null : Math.round(epoch.leastDelayMs),
+    epoch.isAnnounced ? 1 : 0,
+    epoch.sealedBelow,
+    [...epoch.sealedBeyond],
+    [nextClose.segment, nextClose.firstSeq, nextClose.previous],
+    [...epoch.missing].map(([seq, m]) => [seq, m.stream, (m.isTold ? 1 : 0) | (m.isProved ? 2 : 0)]),
+    [...epoch.segments.values()].map(encodeSegment),
+  ];
+}
+
+function encodeSegment(s: Segment): CborValue {
+  const frames = [...s.frames];
+  return [
+    s.sg,
+    STATES.indexOf(s.state),
+    s.opened,
+    s.isAnchored ? 1 : 0,
+    s.close?.raw ?? null,
+    s.table === undefined ? null : concat(...s.table),
+    s.receipt === undefined ? null : [s.receipt.size, s.receipt.root],
+    frames.map(([seq, { st }]) => [seq, st]),
+    concat(...frames.map(([, { leaf }]) => leaf)),
+  ];
+}
+
+/** By `<rid>/<eh>`. */
+export function parseCheckpoint(bytes: Uint8Array, wallMs: number, sha256: (data: Uint8Array) => Uint8Array) {
+  const most = limits.devices * (limits.liveEpochs + limits.historyEpochs);
+  return parseWhole(bytes, bytes.length, (r) => {
+    r.arrayOf(2);
+    r.uint(1, 1);
+    return new Map(r.list(most, 0, () => readProgress(r, wallMs, sha256)));
+  });
+}
+
+function readProgress(
+  r: Reader,
+  wallMs: number,
+  sha256: (data: Uint8Array) => Uint8Array,
+): readonly [string, EpochProgress] {
+  r.arrayOf(12);
+  const name = `${r.text(16)}/${r.text(16)}`;
+  const received = createRangeSet(r.list(LIMITS.seq, 0, () => readPair(r)));
+  const newestSegment = r.uint();
+  const highestOpened = r.uint();
+  const leastDelayMs = r.orNull(() => r.int()) ?? undefined;
+  const isAnnounced = r.uint(1) === 1;
+  const sealedBelow = r.uint();
+  const sealedBeyond = r.list(LIMITS.segment, 0, () => r.uint());
+  r.arrayOf(3);
+  const nextClose = { segment: r.uint(), firstSeq: r.uint(), previous: r.bytesOf(32).slice() };
+  const missing = r.list(limits.missing, 0, () => {
+    r.arrayOf(3);
+    const seq = r.uint();
+    const stream = r.orNull(() => r.uint());
+    const flags = r.uint(3);
+    return [seq, { stream, sinceWallMs: wallMs, isTold: (flags & 1) !== 0, isProved: (flags & 2) !== 0 }] as const;
+  });
+  const segments = r.list(limits.segments, 0, () => readSegment(r, wallMs, sha256));
+  return [
+    name,
+    {
+      received,
+      apply(epoch) {
+        for (const [first, last] of received.pairs()) for (let n = first; n <= last; n++) epoch.received.add(n);
+        Object.assign(epoch, { newestSegment, highestOpened, leastDelayMs, isAnnounced, sealedBelow, nextClose });
+        for (const sg of sealedBeyond) epoch.sealedBeyond.add(sg);
+        for (const [seq, known] of missing) epoch.missing.set(seq, known);
+        for (const segment of segments) epoch.segments.set(segment.sg, segment);
+      },
+    },
+  ];
+}
+
+function readPair(r: Reader): readonly [number, number] {
+  r.arrayOf(2);
+  return [r.uint(), r.uint()];
+}
+
+function readSegment(r: Reader, wallMs: number, sha256: (data: Uint8Array) => Uint8Array): Segment {
+  r.arrayOf(9);
+  const segment = newSegment(r.uint());
+  segment.state = STATES[r.uint(2)]!;
+  segment.opened = r.uint();
+  segment.isAnchored = r.uint(1) === 1;
+  const close = r.orNull(() => r.byteString());
+  if (close !== null) {
+    const raw = close.slice();
+    segment.close = { body: parseSigned(raw, 'close').body, raw, hash: sha256(raw), atWallMs: wallMs };
+  }
+  const table = r.orNull(() => r.byteString());
+  if (table !== null) segment.table = sliced(table);
+  segment.receipt =
+    r.orNull(() => {
+      r.arrayOf(2);
+      return { size: r.uint(), root: r.bytesOf(32).slice() };
+    }) ?? undefined;
+  const places = r.list(limits.heldFrames, 0, () => readPair(r));
+  const leaves = sliced(r.byteString());
+  for (const [i, [seq, st]] of places.entries()) segment.frames.set(seq, { st, leaf: leaves[i]! });
+  return segment;
+}
+
+function sliced(bytes: Uint8Array): Uint8Array[] {
+  const out: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += 32) out.push(bytes.slice(at, at + 32));
+  return out;
+}

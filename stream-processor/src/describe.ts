@@ -1,0 +1,62 @@
+import { codeEntry, profiles } from '@pulseseal/firmware-profiles';
+import type { EpochStream, Item, OpenStream } from '@pulseseal/protocol';
+import type { Context } from './context.ts';
+import type { Epoch } from './epoch.ts';
+
+/** Tells the twin once what an epoch will send, as soon as its cards say so. */
+export function announce(ctx: Context, epoch: Epoch): void {
+  if (epoch.isAnnounced) return;
+  epoch.isAnnounced = true;
+  const { open } = epoch;
+  ctx.emit({
+    kind: 'epoch',
+    patient: epoch.patient,
+    device: epoch.device,
+    eh: epoch.ehHex,
+    boot: open.boot,
+    epoch: open.epoch,
+    atMs: open.clock.t0Ms,
+    heartbeatMs: open.heartbeatMs,
+    segmentMs: open.segmentMs,
+    deviceKind: deviceKind(epoch),
+    streams: open.streams
+      .filter((stream) => stream.id !== 0 && epoch.scopes.has(stream.scope))
+      .map((stream) => describe(epoch, stream)),
+    history: epoch.history,
+  });
+}
+
+function itemsOf(epoch: Epoch, stream: OpenStream): readonly Item[] {
+  return epoch.cards.get(stream.scope)?.card.streams.get(stream.id) ?? [];
+}
+
+function describe(epoch: Epoch, stream: OpenStream): EpochStream {
+  const items = itemsOf(epoch, stream);
+  const profileStream = profileOf(epoch)?.streams.find((known) => known.id === stream.id);
+  const charted = items.length > 0 && items.every((item) => item.rateMilliHz === 0);
+  const first = items.find((item) => item.rateMilliHz > 0);
+  return {
+    stream: stream.id,
+    name: profileStream?.name ?? codeEntry(items[0]?.code ?? 0)?.name ?? `stream ${stream.id}`,
+    codes: items.map((item) => item.code),
+    streamClass: stream.streamClass,
+    // `rateMilliHz` counts values or samples per 1,000 s; a frame holds `block` of them.
+    expectedIntervalMs: first === undefined ? null : Math.round((first.block * 1_000_000) / first.rateMilliHz),
+    charted,
+  };
+}
+
+/** The shipped profile whose streams carry the same codes: the card says what a device is, not a name on the wire. */
+function profileOf(epoch: Epoch) {
+  const own = epoch.open.streams.filter((stream) => itemsOf(epoch, stream).length > 0);
+  if (own.length === 0) return undefined;
+  return profiles.find((profile) =>
+    own.every((stream) => {
+      const known = profile.streams.find((candidate) => candidate.id === stream.id);
+      const items = itemsOf(epoch, stream);
+      return known?.items.length === items.length && known.items.every((item, i) => item.code === items[i]!.code);
+    }),
+  );
+}
+
+const deviceKind = (epoch: Epoch): string => profileOf(epoch)?.name ?? 'wearable';

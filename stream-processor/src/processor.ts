@@ -1,0 +1,169 @@
+import type { CareEvent } from '@pulseseal/protocol';
+import { createSerial, Failure } from '@pulseseal/runtime';
+import { createAsks } from './asks.ts';
+import { createContext } from './context.ts';
+import { createCounts, type ProcessorTotals } from './counts.ts';
+import { createFlow } from './flow.ts';
+import { limits } from './limits.ts';
+import type { FeedMessage, ProcessorPorts } from './ports.ts';
+import { type ProcessorSettings, processorSettings } from './settings.ts';
+
+export interface StreamProcessor {
+  /** Resumes the epochs of the last run, then follows the feed. */
+  start(): Promise<void>;
+  /** Hands over what is under way, saves, acknowledges. */
+  stop(): Promise<void>;
+  /** Resolves when every message received so far is handed over and acknowledged. */
+  flush(): Promise<void>;
+  readonly totals: ProcessorTotals;
+}
+
+/** Opens what the edge forwards, checks it end to end, and tells the twin what is true, how sure it is, and what is missing. */
+export function createStreamProcessor(
+  ports: ProcessorPorts,
+  settings: Partial<ProcessorSettings> = {},
+): StreamProcessor {
+  const all = processorSettings(settings);
+  const counts = createCounts(ports.metrics);
+  const ctx = createContext(ports, all, counts, createAsks());
+  const flow = createFlow(ctx);
+  const serial = createSerial();
+  const stopping = new AbortController();
+  const { wall, logger, feed, toEdge, sink } = ports;
+  /** Positions taken since the last acknowledgement, ascending. */
+  let taken: number[] = [];
+  let checkpointMs = Number.NEGATIVE_INFINITY;
+  let cancel: (() => void)[] = [];
+  let loop: Promise<void> | undefined;
+
+  const pause = (delayMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      const stop = wall.after(delayMs, resolve);
+      stopping.signal.addEventListener('abort', () => {
+        stop();
+        resolve();
+      });
+    });
+  /** At least once: the same facts go again until they are durable. False: stopped before. */
+  const handOver = async (events: readonly CareEvent[]): Promise<boolean> => {
+    if (events.length === 0) return true;
+    for (;;) {
+      try {
+        await sink(events);
+        return true;
+      } catch (error) {
+        counts.note('sink-failed');
+        logger.warn({ code: nameOf(error), events: events.length }, 'facts were not taken; they go again');
+        if (stopping.signal.aborted) return false;
+        await pause(all.sinkRetryMs);
+      }
+    }
+  };
+  const send = async () => {
+    for (const { rid, message } of flow.outgoing()) {
+      try {
+        await toEdge.publish(`${rid}/a`, message);
+      } catch {
+        counts.note('edge-unreachable');
+      }
+    }
+  };
+  const acknowledge = async (force: boolean) => {
+    if (taken.length === 0) return;
+    const isDue = force || wall.monotonicMs() - checkpointMs >= all.checkpointMs;
+    if (!isDue && taken.length < limits.heldFrames) return;
+    checkpointMs = wall.monotonicMs();
+    await flow.checkpoint();
+    const barrier = taken.length > limits.unacknowledged ? undefined : flow.barrier;
+    const done = barrier === undefined ? taken.length : taken.findIndex((position) => position >= barrier);
+    const count = done < 0 ? taken.length : done;
+    if (count === 0) return;
+    await feed.acknowledge(taken[count - 1]!);
+    taken = taken.slice(count);
+  };
+  /** A disk that is full or away stops the feed here; what was done already is seen as repeated. */
+  const takeAll = async (messages: Messages): Promise<boolean> => {
+    for (;;) {
+      try {
+        await flow.take(messages);
+        return true;
+      } catch (error) {
+        logger.error({ code: nameOf(error) }, 'state was not saved; the same messages are taken again');
+        if (stopping.signal.aborted) return false;
+        await pause(all.sinkRetryMs);
+      }
+    }
+  };
+  const turn = (messages: Messages) =>
+    serial(async () => {
+      if (!(await takeAll(messages))) return;
+      if (!(await handOver(ctx.takeEvents()))) return;
+      for (const { position } of messages) taken.push(position);
+      await acknowledge(false);
+    });
+  const tick = () =>
+    serial(async () => {
+      flow.applyAnchors();
+      flow.tick();
+      if (!(await handOver(ctx.takeEvents()))) return;
+      await send();
+      await acknowledge(false);
+    });
+  const guard = (task: () => Promise<unknown>, text: string) => () =>
+    void task().catch((error: unknown) => logger.error({ code: nameOf(error) }, text));
+  const follow = async () => {
+    while (!stopping.signal.aborted) {
+      try {
+        const messages = await feed.receive(limits.batchMessages, stopping.signal);
+        if (messages.length > 0) await turn(messages);
+        else if (!stopping.signal.aborted) await pause(all.tickMs);
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        logger.error({ code: nameOf(error) }, 'a turn failed; the feed is read again after a pause');
+        await pause(all.sinkRetryMs);
+      }
+    }
+  };
+  let ticking = false;
+  const tickOnce = async () => {
+    if (ticking) return;
+    ticking = true;
+    try {
+      await tick();
+    } finally {
+      ticking = false;
+    }
+  };
+  return {
+    async start() {
+      await flow.resume();
+      await handOver(ctx.takeEvents());
+      cancel = [
+        wall.every(all.tickMs, guard(tickOnce, 'a timer run failed')),
+        wall.every(
+          all.anchorPollMs,
+          guard(() => flow.askLedger(), 'the ledger was not asked'),
+        ),
+      ];
+      loop = follow();
+    },
+    async stop() {
+      for (const stop of cancel) stop();
+      stopping.abort();
+      await loop;
+      await serial(async () => {
+        await handOver(ctx.takeEvents());
+        await acknowledge(true);
+      });
+    },
+    flush: () => serial(() => acknowledge(true)),
+    get totals() {
+      return counts.totals;
+    },
+  };
+}
+
+type Messages = readonly FeedMessage[];
+
+const nameOf = (error: unknown): string =>
+  error instanceof Failure ? error.code : error instanceof Error ? error.name : 'unknown';
