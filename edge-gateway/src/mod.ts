@@ -6,6 +6,13 @@ export { createMqttFeed } from './adapters/feed-mqtt.ts';
 export { createEmbeddedStore } from './adapters/store-embedded.ts';
 export { type InfluxStoreSettings, openInfluxStore } from './adapters/store-influx.ts';
 export type { Catalogue } from './catalogue.ts';
+export {
+  type EvidenceReader,
+  type EvidenceReaderSettings,
+  type FrameEvidence,
+  type LogEvidence,
+  openEvidenceReader,
+} from './evidence-reader.ts';
 export { GATEWAY_FAILURES, type GatewayFailureCode } from './failures.ts';
 export { FLOW } from './flow.ts';
 export { createGateway, type Gateway, type GatewayAddress } from './gateway.ts';

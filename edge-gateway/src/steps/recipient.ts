@@ -141,7 +141,7 @@ export function createRecipientDesk(border: Border): RecipientDesk {
 
 /** The leaves of [first, first + count) from what is on disk: frames, repairs, inline leaves. */
 export async function leavesFromStore(
-  ports: Pick<Border, 'journal' | 'catalogue' | 'crypto'>,
+  ports: Pick<Border, 'catalogue' | 'crypto'> & { readonly journal: Pick<Border['journal'], 'read'> },
   row: EpochRow,
   first: number,
   count: number,
