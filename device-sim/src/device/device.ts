@@ -74,16 +74,24 @@ export function createDevice(ports: DevicePorts, settings: DeviceSettings, facto
   };
   let engine: ReturnType<typeof createEngine> | undefined;
   let running = false;
+  let halted = false;
   let sensor: SensorState = { contact: true, worn: 'worn', batteryPercent: null };
   // One boot counter step per start of the machine, before anything can be opened under it.
   memory.boot++;
   save();
 
+  let begun = false;
+
+  /** The engine exists from the claim on, so that it keeps the manifest; it works once the device is started. */
   const beginIfOwned = () => {
-    if (!running || engine !== undefined || memory.okSeed === null || memory.endorse === null) return;
-    const identity = createIdentity(algorithm, memory.okSeed, crypto);
-    engine = createEngine({ ...ports, memory, save, account, identity, notify, tell: desk.tell }, settings);
-    engine.setSensorState(sensor);
+    if (memory.okSeed === null || memory.endorse === null || halted) return;
+    if (engine === undefined) {
+      const identity = createIdentity(algorithm, memory.okSeed, crypto);
+      engine = createEngine({ ...ports, memory, save, account, identity, notify, tell: desk.tell }, settings);
+      engine.setSensorState(sensor);
+    }
+    if (!running || begun) return;
+    begun = true;
     engine.start();
   };
   const desk = createClaimDesk({
@@ -126,6 +134,7 @@ export function createDevice(ports: DevicePorts, settings: DeviceSettings, facto
     },
     async stop(drainMs = 0) {
       running = false;
+      halted = true;
       const drained = (await engine?.stop(drainMs)) ?? true;
       desk.detach();
       save();
@@ -134,6 +143,7 @@ export function createDevice(ports: DevicePorts, settings: DeviceSettings, facto
     },
     halt() {
       running = false;
+      halted = true;
       engine?.halt();
       desk.detach();
       flash.close();
@@ -159,6 +169,7 @@ export function createDevice(ports: DevicePorts, settings: DeviceSettings, facto
       engine?.eraseSpool();
       engine = undefined;
       running = false;
+      begun = false;
       const { boot, epoch } = memory;
       Object.assign(memory, freshMemory(random.bytes(32)), { boot: boot + 1, epoch });
       save();

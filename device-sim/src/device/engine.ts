@@ -109,6 +109,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   let connected = false;
   let building = false;
   let stopping = false;
+  /** Before it, a manifest is kept and nothing else happens. */
+  let started = false;
   let sealer: Sealer | undefined;
   let current: LinkedEpoch | undefined;
   /** Current and the one before it: link keys in RAM. */
@@ -389,7 +391,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   };
 
   const openIfPossible = () => {
-    if (sealer !== undefined || building || stopping || trust.manifest === undefined) return;
+    if (!started || sealer !== undefined || building || stopping || trust.manifest === undefined) return;
     const waited = wall.monotonicMs() - startedMs > beaconWaitMs;
     if (usableBeacon() !== undefined || waited)
       void rotate(counts.epochs === 0 ? OPEN_REASON.boot : OPEN_REASON.recovery, CLOSE_LAST.timer);
@@ -417,7 +419,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     bulk.pump();
   };
   const connect = () => {
-    if (trust.manifest === undefined || stopping) return;
+    if (trust.manifest === undefined || stopping || !started) return;
     link.connect(
       {
         clientId: deviceText(identity.thumbprint),
@@ -602,6 +604,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       return spool.frameCount + pending.length;
     },
     start() {
+      started = true;
       startedMs = wall.monotonicMs();
       const orphan = memory.openEpoch !== null && spool.get(memory.openEpoch) === undefined && memory.epoch > 0;
       const { lastClose, recovered } = recoverCloses(spool, { signer: identity.signer, crypto });
