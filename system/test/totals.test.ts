@@ -34,7 +34,7 @@ describe('totals of a run', () => {
     duplicates: 0,
     refusals: {},
   });
-  const care = { opened: sets([]), duplicates: 0, refusals: {}, alerts: {} };
+  const care = { opened: 0, duplicates: 0, refusals: {}, alerts: {} };
 
   it.each([
     ['acknowledged but not stored', [[1, 10]], [[1, 10]], [], [[1, 9]], 1],

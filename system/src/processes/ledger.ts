@@ -1,4 +1,6 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { toHex } from '@pulseseal/crypto';
 import { createLocalLedger, ledgerCertificate, serveLedger } from '@pulseseal/ledger';
 import { openLog } from '@pulseseal/log';
 import type { CoseKey } from '@pulseseal/protocol';
@@ -32,6 +34,12 @@ export async function runLedger(settings: LedgerZoneSettings): Promise<RunningZo
   const certificate = ledgerCertificate(await secretOf(base, 'ledger-tls'), base.random, base.wall, base.crypto);
   await writePublicKeys(base, [{ name: 'ledger signer', key: signer.key }]);
   const server = await serveLedger({ ledger, certificate, clock: base.wall, logger: base.logger, port: settings.port });
+  // For `pulseseal proof` beside a running system: public, and useless without the pin.
+  await writeFile(
+    join(base.dir, 'address.json'),
+    JSON.stringify({ url: server.url, spkiHash: toHex(server.spkiHash) }),
+    { mode: 0o600 },
+  );
   const { ledgerId } = await ledger.identity();
   const ready: LedgerReady = { url: server.url, spkiHash: server.spkiHash, ledgerId, signer: signer.thumbprint };
   return {

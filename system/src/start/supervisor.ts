@@ -15,6 +15,7 @@ import type {
   Invitation,
 } from '../processes/contracts.ts';
 import type { LedgerReady, LedgerZoneSettings } from '../processes/ledger.ts';
+import { writePublicKeys } from '../processes/public-keys.ts';
 import { openZone, signerOf, type ZoneBase } from '../processes/zone.ts';
 import type { DataFolder } from './circle.ts';
 import type { RuleAlert } from './lines.ts';
@@ -69,6 +70,7 @@ export async function startSystem(
     // 1. The operator of the care network: its key stands in the ledger's first block.
     const operator = await openZone('operator', zone('operator'));
     const operatorSigner = await signerOf(operator, 'operator');
+    await writePublicKeys(operator, [{ name: 'operator', key: operatorSigner.key }]);
     const board = buildDashboards();
     board.catch(() => {});
 

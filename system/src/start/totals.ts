@@ -25,7 +25,8 @@ export interface EdgeAccount {
 }
 
 export interface CareAccount {
-  readonly opened: FrameSets;
+  /** Distinct frames that this recipient opened. */
+  readonly opened: number;
   /** Frames whose readings the twins took twice. */
   readonly duplicates: number;
   readonly refusals: Readonly<Record<string, number>>;
@@ -52,7 +53,7 @@ export function addUp(body: BodyAccount, edge: EdgeAccount, care: CareAccount): 
     sent: countAll(body.sent),
     acknowledged: countAll(body.acknowledged),
     stored: countAll(edge.stored),
-    opened: countAll(care.opened),
+    opened: care.opened,
     sealed: countAll(edge.sealed),
     anchored: countAll(edge.anchored),
     alerts: care.alerts,
