@@ -1,5 +1,5 @@
 import { concat } from '@pulseseal/crypto';
-import { type CborValue, encodeItem, LIMITS, parseSigned, parseWhole, type Reader } from '@pulseseal/protocol';
+import { type CborValue, encodeItem, LIMITS, parseFrame, parseSigned, parseWhole, type Reader } from '@pulseseal/protocol';
 import { type Epoch, newSegment, type Segment } from './epoch.ts';
 import { limits } from './limits.ts';
 import { createRangeSet, type RangeSet } from './ranges.ts';
@@ -31,6 +31,7 @@ function encodeProgress(epoch: Epoch): CborValue {
     [nextClose.segment, nextClose.firstSeq, nextClose.previous],
     [...epoch.missing].map(([seq, m]) => [seq, m.stream, (m.isTold ? 1 : 0) | (m.isProved ? 2 : 0)]),
     [...epoch.segments.values()].map(encodeSegment),
+    epoch.waiting.map(({ frame, payload, arrivedMs }) => [frame.raw, payload, arrivedMs]),
   ];
 }
 
@@ -64,7 +65,7 @@ function readProgress(
   wallMs: number,
   sha256: (data: Uint8Array) => Uint8Array,
 ): readonly [string, EpochProgress] {
-  r.arrayOf(12);
+  r.arrayOf(13);
   const name = `${r.text(16)}/${r.text(16)}`;
   const received = createRangeSet(r.list(LIMITS.seq, 0, () => readPair(r)));
   const newestSegment = r.uint();
@@ -83,6 +84,10 @@ function readProgress(
     return [seq, { stream, sinceWallMs: wallMs, isTold: (flags & 1) !== 0, isProved: (flags & 2) !== 0 }] as const;
   });
   const segments = r.list(limits.segments, 0, () => readSegment(r, wallMs, sha256));
+  const waiting = r.list(limits.withoutCard, 0, () => {
+    r.arrayOf(3);
+    return { frame: parseFrame(r.byteString().slice()), payload: r.byteString().slice(), arrivedMs: r.uint() };
+  });
   return [
     name,
     {
@@ -92,6 +97,7 @@ function readProgress(
         Object.assign(epoch, { newestSegment, highestOpened, leastDelayMs, isAnnounced, sealedBelow, nextClose });
         for (const sg of sealedBeyond) epoch.sealedBeyond.add(sg);
         for (const [seq, known] of missing) epoch.missing.set(seq, known);
+        epoch.waiting.push(...waiting);
         for (const segment of segments) epoch.segments.set(segment.sg, segment);
       },
     },

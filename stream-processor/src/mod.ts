@@ -1,4 +1,5 @@
 export { type AcceptedEpoch, acceptEpoch, type EpochPapers } from './accept.ts';
+export { ledgerView } from './adapters/ledger-view.ts';
 export { openFileStateStore } from './adapters/state-file.ts';
 export { createMemoryStateStore } from './adapters/state-memory.ts';
 export type { ProcessorTotals } from './counts.ts';

@@ -32,6 +32,8 @@ export function createStreamProcessor(
   const { wall, logger, feed, toEdge, sink } = ports;
   /** Positions taken since the last acknowledgement, ascending. */
   let taken: number[] = [];
+  /** Facts were not handed over at the stop: saved progress would count them as done. */
+  let isBehind = false;
   let checkpointMs = Number.NEGATIVE_INFINITY;
   let cancel: (() => void)[] = [];
   let loop: Promise<void> | undefined;
@@ -54,7 +56,10 @@ export function createStreamProcessor(
       } catch (error) {
         counts.note('sink-failed');
         logger.warn({ code: nameOf(error), events: events.length }, 'facts were not taken; they go again');
-        if (stopping.signal.aborted) return false;
+        if (stopping.signal.aborted) {
+          isBehind = true;
+          return false;
+        }
         await pause(all.sinkRetryMs);
       }
     }
@@ -69,7 +74,7 @@ export function createStreamProcessor(
     }
   };
   const acknowledge = async (force: boolean) => {
-    if (taken.length === 0) return;
+    if (taken.length === 0 || isBehind) return;
     const isDue = force || wall.monotonicMs() - checkpointMs >= all.checkpointMs;
     if (!isDue && taken.length < limits.heldFrames) return;
     checkpointMs = wall.monotonicMs();

@@ -1,5 +1,5 @@
-import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeEdge } from '@pulseseal/protocol';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createCircle, ECG_BLOCK, openEpoch, T0 } from './support/device.ts';
 import { createBench, crypto, ofKind, readingsOf } from './support/processor.ts';
 
@@ -14,9 +14,18 @@ describe('the way of a reading', () => {
       ...device.papers(),
       device.card(1),
       device.card(2),
-      device.vitals(new Map([[0, 72], [1, 97]]), 1000),
+      device.vitals(
+        new Map([
+          [0, 72],
+          [1, 97],
+        ]),
+        1000,
+      ),
       device.pressure(120.5, 80, 1100),
-      device.ecg(new Int16Array(ECG_BLOCK).map((_, i) => i), 1200),
+      device.ecg(
+        new Int16Array(ECG_BLOCK).map((_, i) => i),
+        1200,
+      ),
       device.beat(1300),
     ]);
     expect(bench.refusals).toEqual({});
@@ -46,7 +55,11 @@ describe('the way of a reading', () => {
     await bench.give(device.papers());
     const shuffled = [frames[3]!, frames[1]!, frames[0]!, frames[4]!, frames[2]!, frames[1]!, frames[3]!];
     const events = await bench.giveEach(shuffled);
-    expect(readingsOf(events).map((r) => r.value).sort()).toEqual([60, 61, 62, 63]);
+    expect(
+      readingsOf(events)
+        .map((r) => r.value)
+        .sort(),
+    ).toEqual([60, 61, 62, 63]);
     expect(bench.totals.duplicate).toBe(2);
     const together = await createBench(circle);
     await together.give(device.papers());
@@ -76,7 +89,13 @@ describe('the way of a reading', () => {
     expect(readingsOf(await bench.give([now]))[0]!.history).toBe(false);
     expect(readingsOf(await bench.give([late]))[0]!.history).toBe(true);
     const older = await openEpoch(circle, { boot: 0, epoch: 0 });
-    const events = await bench.give([...older.papers(), older.card(1), older.card(2), older.vitals(hr(30), 0), older.beat(1)]);
+    const events = await bench.give([
+      ...older.papers(),
+      older.card(1),
+      older.card(2),
+      older.vitals(hr(30), 0),
+      older.beat(1),
+    ]);
     expect(ofKind(events, 'epoch')[0]!.history).toBe(true);
     expect(readingsOf(events).every((r) => r.history)).toBe(true);
     expect(ofKind(events, 'heartbeat')[0]!.history).toBe(true);

@@ -1,10 +1,10 @@
 import type { CryptoProvider } from '@pulseseal/crypto';
 import { codeEntry, codes } from '@pulseseal/firmware-profiles';
 import {
+  type Close,
   cardHash,
   commitment,
   createMessageSigner,
-  type Close,
   encodeBeat,
   encodeBlock,
   encodeCard,
@@ -145,10 +145,7 @@ const CARDS: ReadonlyMap<number, Uint8Array> = new Map([
       ]),
     }),
   ],
-  [
-    2,
-    encodeCard({ salt: new Uint8Array(16).fill(2), streams: new Map([[3, [row('ecgLeadI', 25_000, ECG_BLOCK)]]]) }),
-  ],
+  [2, encodeCard({ salt: new Uint8Array(16).fill(2), streams: new Map([[3, [row('ecgLeadI', 25_000, ECG_BLOCK)]]]) })],
 ]);
 
 export interface EpochOptions {
@@ -283,7 +280,17 @@ export async function openEpoch(circle: Circle, options: EpochOptions = {}) {
     card: (scope: 1 | 2, dt = 0) => frame(0, scope === 1 ? 1 : 3, CARDS.get(scope)!, dt),
     vitals: (values: ReadonlyMap<number, number>, dt: number, ft: 1 | 3 = 1) => frame(ft, 1, encodeValues(values), dt),
     pressure: (systolic: number, diastolic: number, dt: number) =>
-      frame(1, 2, encodeValues(new Map([[0, systolic * 10], [1, diastolic * 10]])), dt),
+      frame(
+        1,
+        2,
+        encodeValues(
+          new Map([
+            [0, systolic * 10],
+            [1, diastolic * 10],
+          ]),
+        ),
+        dt,
+      ),
     ecg: (samples: Int16Array, dt: number, quality = 90) => frame(1, 3, encodeBlock(quality, samples), dt),
     beat(dt: number, state: 0 | 1 | 2 | 3 = 0, flags = 1) {
       const streams = STREAMS.slice(1).map((s) => ({
@@ -321,7 +328,7 @@ export async function openEpoch(circle: Circle, options: EpochOptions = {}) {
       const log = [new Uint8Array(32).fill(1), logLeaf(close.raw, crypto)];
       const root = merkleRoot(log, crypto);
       const path = inclusionPath(log, 1, crypto);
-      const receipt = encodeReceipt(gateway.thumbprint, { size: 2, index: 1, path }, signRoot(root, gateway));
+      const receipt = encodeReceipt(gateway.thumbprint, { size: 2, index: 1, path }, signRoot(root, gateway, 2));
       return { message: encodeReceiptMessage(eh, close.body.segment, receipt), size: 2, root };
     },
     key: (scope: number) => keys.get(scope)!,
