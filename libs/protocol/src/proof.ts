@@ -1,5 +1,5 @@
 import { parseWhole, type Reader, Writer } from './cbor.ts';
-import { type CoseKey, readCoseKey, writeCoseKey } from './ids.ts';
+import { type CoseKey, parseReadingId, readCoseKey, writeCoseKey } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { type Inclusion, readInclusion, writeInclusion } from './receipt.ts';
 import { demand } from './refusal.ts';
@@ -58,11 +58,12 @@ export function encodeProof(p: Proof): Uint8Array {
   writeCoseKey(w, p.gatewayKey);
   if (p.disclosure !== undefined) {
     w.uint(15)
-      .array(4)
+      .array(5)
       .uint(p.disclosure.scope)
       .uint(p.disclosure.segment)
       .bytes(p.disclosure.sk)
-      .bytes(p.disclosure.card);
+      .bytes(p.disclosure.card)
+      .uint(parseReadingId(p.readingId).index);
   }
   return w.finish();
 }
@@ -85,13 +86,16 @@ export function parseProof(bytes: Uint8Array): Proof {
     const anchor = f.required(13, () => readAnchor(r));
     const gatewayKey = f.required(14, () => readCoseKey(r));
     const disclosure = f.optional(15, () => {
-      r.arrayOf(4);
-      return {
+      r.arrayOf(5);
+      const parts = {
         scope: r.uint(LIMITS.scopeId),
         segment: r.uint(LIMITS.segment),
         sk: r.bytesOf(32),
         card: r.byteString(),
       };
+      // Nothing signed says which value of the frame is meant, so a damaged id could name its neighbour.
+      demand(r.uint() === parseReadingId(readingId).index, 'key-mismatch');
+      return parts;
     });
     f.done();
     return {
