@@ -1,5 +1,13 @@
 import { concat } from '@pulseseal/crypto';
-import { type CborValue, encodeItem, LIMITS, parseFrame, parseSigned, parseWhole, type Reader } from '@pulseseal/protocol';
+import {
+  type CborValue,
+  encodeItem,
+  LIMITS,
+  parseFrame,
+  parseSigned,
+  parseWhole,
+  type Reader,
+} from '@pulseseal/protocol';
 import { type Epoch, newSegment, type Segment } from './epoch.ts';
 import { limits } from './limits.ts';
 import { createRangeSet, type RangeSet } from './ranges.ts';

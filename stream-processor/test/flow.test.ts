@@ -1,5 +1,5 @@
 import { encodeEdge } from '@pulseseal/protocol';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createCircle, ECG_BLOCK, openEpoch, T0 } from './support/device.ts';
 import { createBench, crypto, ofKind, readingsOf } from './support/processor.ts';
 

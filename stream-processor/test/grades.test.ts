@@ -99,7 +99,7 @@ describe('sealed', () => {
     const one = device.close(3000);
     const two = signBody('close', { ...one.body, dt: 3001 }, circle.device);
     await bench.give([one.raw, two]);
-    expect(bench.refusals['disputed']).toBe(1);
+    expect(bench.refusals.disputed).toBe(1);
     expect(ofKind(await bench.give([one.leaves]), 'graded')).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { encodeValues, FRAME_TYPE, sealFrame } from '@pulseseal/protocol';
+import { encodeValues, sealFrame } from '@pulseseal/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createCircle, openEpoch } from './support/device.ts';
@@ -135,6 +135,5 @@ describe('any flipped bit of any message', () => {
       }),
       { numRuns: 400, seed: 7 },
     );
-    expect(FRAME_TYPE.card).toBe(0);
   }, 60_000);
 });

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { createMemoryBus } from '@pulseseal/bus';
 import { createMemoryKeyStore, toHex } from '@pulseseal/crypto';
 import type { CareEvent } from '@pulseseal/protocol';
-import { createMetrics, createSeededRandom, createSilentLogger, createSystemClock, createSystemRandom } from '@pulseseal/runtime';
+import {
+  createMetrics,
+  createSeededRandom,
+  createSilentLogger,
+  createSystemClock,
+  createSystemRandom,
+} from '@pulseseal/runtime';
 import { createManualClock } from '@pulseseal/testkit';
 import { describe, expect, it } from 'vitest';
 import {
