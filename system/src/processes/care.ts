@@ -1,9 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEmbeddedPublisher, openEmbeddedSubscriber } from '@pulseseal/bus';
-import { fromHex } from '@pulseseal/crypto';
+import { equalBytes, fromHex } from '@pulseseal/crypto';
 import { JOURNAL_LOG } from '@pulseseal/edge-gateway';
-import { connectLedger, type Ledger, ledgerCalls, manifestRecord, signAct, submitCall } from '@pulseseal/ledger';
+import {
+  connectLedger,
+  type Ledger,
+  ledgerCalls,
+  manifestRecord,
+  recipientRecord,
+  signAct,
+  submitCall,
+} from '@pulseseal/ledger';
 import { createRecordSeal, openCursor, openLog, openLogReader } from '@pulseseal/log';
 import { type CareEvent, encodeCoseKey, parseSigned } from '@pulseseal/protocol';
 import {
@@ -213,6 +221,7 @@ async function inviteAll(
   return invitations;
 }
 
+/** One after another: the counter of a signer's acts must rise in the order of arrival. */
 async function putRecipients(
   base: ZoneBase,
   invitations: readonly Invitation[],
@@ -221,17 +230,15 @@ async function putRecipients(
 ): Promise<void> {
   const { ledgerId } = await ledger.identity();
   let counter = base.wall.nowMs();
-  await Promise.all(
-    invitations.map(async ({ rid, prekey, expiresMs }) => {
-      const call = ledgerCalls.putRecipient(rid, identity.signer.key, base.crypto.sha256(prekey), expiresMs);
-      counter += 1;
-      await submitCall(
-        ledger,
-        call,
-        signAct(identity.signer, ledgerId, call.fn, call.args, counter, base.wall.nowMs()),
-      );
-    }),
-  );
+  for (const { rid, prekey, expiresMs } of invitations) {
+    const prekeyHash = base.crypto.sha256(prekey);
+    const known = await ledger.read('GetRecipient', [rid]);
+    if (known !== undefined && equalBytes(recipientRecord.parse(known).prekeyHash, prekeyHash)) continue;
+    const call = ledgerCalls.putRecipient(rid, identity.signer.key, prekeyHash, expiresMs);
+    counter = Math.max(counter + 1, base.wall.nowMs());
+    const act = signAct(identity.signer, ledgerId, call.fn, call.args, counter, base.wall.nowMs());
+    await submitCall(ledger, call, act);
+  }
 }
 
 function ledgerView(ledger: Ledger): LedgerView {

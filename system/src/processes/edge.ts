@@ -18,6 +18,7 @@ import type { EdgeAccount, Ranges } from '../start/totals.ts';
 import type { EdgeReady, EdgeZoneSettings } from './contracts.ts';
 import { startInfluxd } from './influxd.ts';
 import type { RunningZone } from './ipc.ts';
+import { openLocalReaders } from './local-readers.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { writePublicKeys } from './public-keys.ts';
 import { openZone, privateFolder, type ZoneBase } from './zone.ts';
@@ -42,6 +43,7 @@ export async function runEdge(settings: EdgeZoneSettings): Promise<RunningZone> 
   const journalDir = join(base.dir, 'journal');
   const feedDir = join(base.dir, 'feed');
   const journal = await openLog({ dir: journalDir });
+  const local = await openLocalReaders(base.dir);
   let careIsDoneBefore = 0;
   const publisher = await openEmbeddedPublisher({ dir: feedDir, keepFrom: () => careIsDoneBefore });
   const influxd =
@@ -55,7 +57,7 @@ export async function runEdge(settings: EdgeZoneSettings): Promise<RunningZone> 
     catalogue: openSqliteCatalogue(join(await privateFolder(join(base.dir, 'index')), 'catalogue.sqlite')),
     ledger: connectLedger({ ...settings.ledger, clock: base.wall }),
     broker,
-    feeds: [createBusFeed(publisher, base.logger), createMqttFeed(broker)],
+    feeds: [local.feed(createBusFeed(publisher, base.logger)), createMqttFeed(broker)],
     ...(influxUrl === undefined
       ? {}
       : {
@@ -91,6 +93,7 @@ export async function runEdge(settings: EdgeZoneSettings): Promise<RunningZone> 
   return {
     ready,
     calls: {
+      serve: (rids: readonly string[]) => local.serve(rids),
       anchorNow: () => gateway.finishEvidence(5_000),
       isSettled: async () => isSettled(gateway),
       account: async () => edgeAccount(gateway, base),

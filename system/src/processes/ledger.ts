@@ -18,6 +18,9 @@ export interface LedgerReady extends LedgerAddress {
   readonly signer: Uint8Array;
 }
 
+/** A person enrols devices and waits: short blocks cost little on one machine. */
+const BLOCK_DELAY_MS = 10;
+
 export const LEDGER_NAME = 'pulseseal-local';
 
 /** The ledger zone: contracts, chain and signing key in a process of their own. */
@@ -29,6 +32,7 @@ export async function runLedger(settings: LedgerZoneSettings): Promise<RunningZo
     crypto: base.crypto,
     signer,
     clock: base.wall,
+    blockDelayMs: BLOCK_DELAY_MS,
     genesis: { name: LEDGER_NAME, operatorKey: settings.operatorKey },
   });
   const certificate = ledgerCertificate(await secretOf(base, 'ledger-tls'), base.random, base.wall, base.crypto);

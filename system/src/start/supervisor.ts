@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { toHex } from '@pulseseal/crypto';
 import { buildDashboards, dashboardsDist } from '@pulseseal/dashboards';
 import { connectLedger, ledgerCalls, signAct, submitCall } from '@pulseseal/ledger';
 import { parseCoseKey } from '@pulseseal/protocol';
@@ -132,6 +133,10 @@ export async function startSystem(
     const body = await start<BodyReady>('body', bodySettings);
     on.progress('consent');
     const invitations = await care.child.call<readonly Invitation[]>('invite', body.ready.people);
+    await edge.child.call(
+      'serve',
+      invitations.map((invitation) => toHex(invitation.rid)),
+    );
     const acceptances = await body.child.call<readonly Acceptance[]>('accept', invitations);
     const caregiverCode = await care.child.call<string>('pin', acceptances);
     on.progress('devices');
