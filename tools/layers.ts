@@ -83,3 +83,15 @@ export const MUTABLE_ALLOWED: Readonly<Record<string, string>> = {
   'system/src/cli.ts': 'the program itself: one exit code per run',
   'system/src/processes/main.ts': 'the program of a zone process: one zone per process',
 };
+
+/** Tests beside one end that need the real other end, with the reason. Sources never do. */
+export const BOTH_ENDS: Readonly<Record<string, { readonly with: readonly string[]; readonly why: string }>> = {
+  'device-sim/test/fleet-gateway.test.ts': {
+    with: ['edge-gateway', 'patient-agent'],
+    why: 'the fleet hands in at the real gateway, through its restarts',
+  },
+  'patient-agent/test/': {
+    with: ['device-sim', 'firmware-profiles'],
+    why: 'an agent claims a real device and takes its openings; a false one would agree with the agent',
+  },
+};

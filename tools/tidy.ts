@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import {
   AMBIENT_ALLOWED,
+  BOTH_ENDS,
   LAYERS,
   type Layer,
   MUTABLE_ALLOWED,
@@ -76,7 +77,11 @@ function layerFault(path: string, place: Place, specifier: string): string | und
   if (specifier.startsWith('.')) {
     const target = posix.join(posix.dirname(path), specifier);
     if (target.startsWith(`${place.layer.folder}/`)) return undefined;
-    if (place.role === 'aside' && (target.startsWith('tools/') || isLowerTest(place.name, target))) return undefined;
+    if (
+      place.role === 'aside' &&
+      (target.startsWith('tools/') || isLowerTest(place.name, target) || isOtherEnd(path, target))
+    )
+      return undefined;
     return `${path} imports ${specifier}, which leaves its package: packages meet through each other's mod.ts only, so that what is private can change`;
   }
   if (specifier.startsWith('node:')) {
@@ -93,7 +98,8 @@ function layerFault(path: string, place: Place, specifier: string): string | und
     // A test may use the Node side of a library whose browser side its package is held to.
     const wider = place.layer.imports.includes(`${wanted}/browser`);
     const lower = reachable(place.name).has(wanted);
-    if (own || wider || lower || wanted === 'testkit') return undefined;
+    const otherEnd = isOtherEnd(path, `${LAYERS[wanted]?.folder}/`);
+    if (own || wider || lower || otherEnd || wanted === 'testkit') return undefined;
   }
   return `${path} imports ${specifier}, but the row of ${place.name} in tools/layers.ts allows only ${place.layer.imports.join(', ') || 'nothing'}: arrows point one way, so that a station can be read, replaced and attacked alone`;
 }
@@ -102,6 +108,13 @@ function layerFault(path: string, place: Place, specifier: string): string | und
 function isLowerTest(name: string, target: string): boolean {
   const other = placeOf(target);
   return other !== undefined && reachable(name).has(other.name) && target.startsWith(`${other.layer.folder}/test/`);
+}
+
+function isOtherEnd(path: string, target: string): boolean {
+  const other = placeOf(target)?.name;
+  return Object.entries(BOTH_ENDS).some(
+    ([test, ends]) => path.startsWith(test) && other !== undefined && ends.with.includes(other),
+  );
 }
 
 /** Packages that a row reaches through any number of arrows. */

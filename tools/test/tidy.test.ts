@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { AMBIENT_ALLOWED, LAYERS, MUTABLE_ALLOWED, NODE_ALLOWED } from '../layers.ts';
+import { AMBIENT_ALLOWED, BOTH_ENDS, LAYERS, MUTABLE_ALLOWED, NODE_ALLOWED } from '../layers.ts';
 import {
   ambientFaults,
   anchorOf,
@@ -57,7 +57,7 @@ describe('the repository', () => {
     ).toEqual([]));
   it('links to what exists', () => expect(linkFaults(read(/\.md$/), root)).toEqual([]));
   it('has no exception for a file that is gone', () => {
-    const excepted = [AMBIENT_ALLOWED, NODE_ALLOWED, MUTABLE_ALLOWED].flatMap((table) => Object.keys(table));
+    const excepted = [AMBIENT_ALLOWED, NODE_ALLOWED, MUTABLE_ALLOWED, BOTH_ENDS].flatMap((table) => Object.keys(table));
     expect(excepted.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 });
@@ -110,6 +110,13 @@ describe('the checker', () => {
   it('lets tests use the testkit, their own package and the Node side of a library', () => {
     const text = "import '@pulseseal/testkit';\nimport '@pulseseal/protocol';\nimport '@pulseseal/crypto';";
     expect(layerFaults(file('libs/protocol/test/x.test.ts', text))).toEqual([]);
+  });
+
+  it('lets named tests use the other end, and nobody else', () => {
+    const text = "import { createDevice } from '../../device-sim/src/mod.ts';";
+    expect(layerFaults(file('patient-agent/test/x.test.ts', text))).toEqual([]);
+    expect(layerFaults(file('patient-agent/src/x.ts', text))).toHaveLength(1);
+    expect(layerFaults(file('edge-gateway/test/x.test.ts', text))).toHaveLength(1);
   });
 
   it('counts the files that import an outside package', () => {
