@@ -109,7 +109,8 @@ export function createControl(ports: ControlPorts, start: number): ControlLink {
 
 /** The epoch under whose keys a word about `epoch` goes: its own, or the newest accepted one. */
 function carrierOf(epoch: EpochState): EpochState | undefined {
-  if (epoch.dn !== undefined) return epoch;
+  // An epoch that fell out of the live ones has lost its keys while progress was still due.
+  if (epoch.dn !== undefined && epoch.device.live.includes(epoch)) return epoch;
   return epoch.device.live.find((e) => e.isAccepted && e.dn !== undefined);
 }
 

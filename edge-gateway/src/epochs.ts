@@ -221,7 +221,10 @@ async function loadReceived(epoch: EpochState, ports: EpochPorts): Promise<void>
   const { journal, catalogue, crypto } = ports;
   for (const position of catalogue.repairs(epoch.id)) {
     const { leaves } = parseRepair(parseCtl((await journal.read(position)).message).content);
-    for (const { seq, leaf } of leaves) epoch.received.addLeaf(seq, leaf);
+    for (const { seq, leaf } of leaves) {
+      if (seq >= epoch.received.low) epoch.received.addLeaf(seq, leaf);
+      else if (catalogue.frames(epoch.id, seq, seq + 1).length === 0) epoch.received.rememberGone(seq, leaf);
+    }
   }
   const places = catalogue.frames(epoch.id, epoch.received.low, Number.MAX_SAFE_INTEGER);
   for (let i = 0; i < places.length; i += READ_BATCH) {

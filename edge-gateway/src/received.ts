@@ -28,6 +28,8 @@ export interface ReceivedSet {
   add(seq: number, leaf: Uint8Array): void;
   /** Learns a leaf whose frame is not here. False: another leaf is known for this number. */
   addLeaf(seq: number, leaf: Uint8Array): boolean;
+  /** A leaf below the mark whose frame never came: a late frame is held to it. */
+  rememberGone(seq: number, leaf: Uint8Array): void;
   leaf(seq: number): Uint8Array | undefined;
   holdsFrame(seq: number): boolean;
   /** The leaves of [first, first + count), or undefined while one is missing. */
@@ -121,6 +123,9 @@ export function createReceivedSet(maxSpan: number, startAt = 1): ReceivedSet {
       if (found !== undefined && (found.known & (1 << (seq & 31))) !== 0) return sameBytes(leafIn(found, seq), leaf);
       if (seq < low + maxSpan) put(seq, leaf, true);
       return true;
+    },
+    rememberGone(seq, leaf) {
+      if (seq < low && late.size < MAX_GONE_LEAVES) late.set(seq, leaf.slice());
     },
     leaf(seq) {
       const found = page(seq);

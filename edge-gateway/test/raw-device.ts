@@ -55,9 +55,10 @@ export function rawCircle(
   crypto: CryptoProvider,
   random: () => Uint8Array,
   changes: Partial<Manifest> = {},
+  algorithm: 'ML-DSA-44' | 'ML-DSA-65' = 'ML-DSA-44',
 ): RawCircle {
   const owner = testIdentity('ML-DSA-65', crypto, random);
-  const identity = testIdentity('ML-DSA-44', crypto, random);
+  const identity = testIdentity(algorithm, crypto, random);
   const shard = shardOf(identity.signer.thumbprint, crypto);
   const channel = (c: 'o' | 'u' | 'c' | 'd' | 'e' | 'm' | 'w') => topic.device(shard, identity.name, c);
   const topics = {

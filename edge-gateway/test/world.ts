@@ -53,6 +53,8 @@ export interface World {
   ): Promise<{ client: TestClient; epoch: RawEpoch }>;
   /** Ends the gateway and starts another one on the same data. `isKill`: without a last word. */
   restart(isKill?: boolean): Promise<void>;
+  /** Starts again what a test ended by itself. */
+  relaunch(): Promise<void>;
   refusals(name: string): Promise<number>;
   metric(name: string, label?: string): Promise<number>;
   end(): Promise<void>;
@@ -202,6 +204,9 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     },
     async restart(isKill = false) {
       await stopAll(isKill);
+      Object.assign(world, await launch());
+    },
+    async relaunch() {
       Object.assign(world, await launch());
     },
     async refusals(name) {

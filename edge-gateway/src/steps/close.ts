@@ -77,6 +77,7 @@ function journalClose(
     epoch.segments.set(close.segment, segment);
     learnInline(epoch, close);
     if (isChained) enter(border, epoch, segment, message);
+    else border.incomplete(epoch);
   });
 }
 

@@ -192,6 +192,7 @@ export function readBack(
   const ready = load()
     .then((epoch) => {
       if (epoch !== undefined && !device.live.includes(epoch) && !device.bulk.includes(epoch)) keepLive(device, epoch);
+      if (epoch !== undefined && epoch.segments.size > 0) border.incomplete(epoch);
       return epoch;
     })
     .catch((error: unknown) => {

@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openCursor } from '@pulseseal/log';
+import { createSilentLogger, createSystemClock } from '@pulseseal/runtime';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openInfluxStore, type StoredRow } from '../src/mod.ts';
+import { createJournal } from '../src/journal.ts';
+import { createStoreFiller } from '../src/store/filler.ts';
+import { ehOf, parseFrame } from '@pulseseal/protocol';
+import { rawEpoch } from './raw-device.ts';
+import { storeContract } from './store.contract.ts';
+import { crypto, createWorld, random, until, type World } from './world.ts';
+
+/** Frames that a gateway took, as its journal holds them; two to a millisecond in what the store is given. */
+async function realRows(world: World, count: number): Promise<StoredRow[]> {
+  const circle = await world.circle();
+  const beacon = await world.beacon();
+  const { client } = await world.live(circle, { beacon });
+  const epoch = await rawEpoch(circle, { beacon, epoch: 2 }, crypto, random);
+  await client.publish(circle.device.topics.o, epoch.opening);
+  await client.publish(circle.device.topics.o, epoch.keys);
+  const frames = Array.from({ length: count }, (_, i) => epoch.frame({ st: i % 8 === 7 ? 0 : 1, ft: i % 8 === 7 ? 2 : 1 }));
+  await Promise.all(frames.map((frame) => client.publish(circle.device.topics.u, frame.raw)));
+  const eh = Buffer.from(ehOf(epoch.oh)).toString('hex');
+  const rows = await world.gateway.store.segment(circle.device.name, eh, 0);
+  expect(rows.map((r) => Buffer.from(r.frame).toString('hex'))).toEqual(
+    frames.map((f) => Buffer.from(f.raw).toString('hex')),
+  );
+  return rows;
+}
+
+storeContract('embedded, over the journal', async () => {
+  const world = await createWorld();
+  return { store: world.gateway.store, rows: (count) => realRows(world, count), end: () => world.end() };
+});
+
+const influxd = spawnSync('influxd', ['version']).status === 0;
+if (!influxd) console.warn('SKIPPED: no influxd on PATH; the store contract ran on the embedded store alone');
+
+describe.skipIf(!influxd)('InfluxDB 1.x', () => {
+  const servers: InfluxServer[] = [];
+  afterAll(async () => {
+    for (const server of servers) await server.end();
+  });
+
+  storeContract('InfluxDB', async () => {
+    const world = await createWorld();
+    const server = await startInflux();
+    servers.push(server);
+    const store = await openInfluxStore({ url: `${server.url}/frames` });
+    return { store, rows: (count) => realRows(world, count), end: () => world.end() };
+  });
+
+  it('is filled from the journal after its outage, each frame once', async () => {
+    const world = await createWorld();
+    const server = await startInflux();
+    servers.push(server);
+    const store = await openInfluxStore({ url: `${server.url}/late` });
+    const cursor = await openCursor(join(world.dir, 'influx.cursor'));
+    const clock = createSystemClock();
+    const filler = createStoreFiller(
+      { store, cursor },
+      createJournal(world.journal, clock),
+      world.catalogue,
+      clock,
+      createSilentLogger(),
+    );
+    const rows = await realRows(world, 20);
+    await filler.caughtUp();
+    await server.stop();
+    const later = await realRows(world, 30);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await server.start();
+    await filler.caughtUp();
+    for (const all of [rows, later]) {
+      const stored = await store.segment(all[0]!.device, all[0]!.eh, 0);
+      expect(stored.map((r) => r.seq)).toEqual(all.map((r) => r.seq));
+      expect(parseFrame(stored[0]!.frame).seq).toBe(all[0]!.seq);
+    }
+    filler.stop();
+    await until(() => cursor.position === world.journal.endPosition);
+    await cursor.close();
+    await world.end();
+  });
+});
+
+interface InfluxServer {
+  readonly url: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** A real influxd on loopback, its own folder and configuration. */
+async function startInflux(): Promise<InfluxServer> {
+  const dir = await mkdtemp(join(tmpdir(), 'influx-'));
+  const [http, rpc] = [await freePort(), await freePort()];
+  const config = join(dir, 'influxdb.conf');
+  await writeFile(
+    config,
+    [
+      'reporting-disabled = true',
+      `bind-address = "127.0.0.1:${rpc}"`,
+      `[meta]\n  dir = "${dir}/meta"`,
+      `[data]\n  dir = "${dir}/data"\n  wal-dir = "${dir}/wal"`,
+      `[http]\n  bind-address = "127.0.0.1:${http}"\n  log-enabled = false`,
+      '[monitor]\n  store-enabled = false',
+      '[continuous_queries]\n  enabled = false',
+    ].join('\n'),
+  );
+  let child: ChildProcess | undefined;
+  const url = `http://127.0.0.1:${http}`;
+  const server: InfluxServer = {
+    url,
+    async start() {
+      child = spawn('influxd', ['-config', config], { stdio: 'ignore', env: { ...process.env, HOME: dir } });
+      await until(async () => (await fetch(`${url}/ping`).catch(() => undefined))?.status === 204, 20_000);
+    },
+    async stop() {
+      const ended = new Promise((resolve) => child?.once('exit', resolve));
+      child?.kill('SIGTERM');
+      await ended;
+      child = undefined;
+    },
+    async end() {
+      if (child !== undefined) await server.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  await server.start();
+  return server;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
