@@ -107,6 +107,11 @@ describe('a fleet with its agents at a real gateway over TLS', () => {
     }
     return { agent, link };
   };
+  const allLive = (fleet: Fleet) =>
+    until(() => fleet.members.every((m) => m.device.state === 'live'), 20_000).catch(() => {
+      const rows = fleet.members.map(({ name, device }) => ({ name, state: device.state, up: device.connected, ...device.counts }));
+      throw new Error(`not all live: ${JSON.stringify(rows.filter((row) => row.state !== 'live'))}`);
+    });
   /** The device's own account against the gateway's, epoch by epoch. */
   const expectNothingLost = (fleet: Fleet) => {
     const stored = new Map([...world.gateway.account()].map((a) => [`${a.device}.${a.eh}`, a]));
@@ -127,7 +132,7 @@ describe('a fleet with its agents at a real gateway over TLS', () => {
     let parts = createParts(1, 2, 1, port);
     const { agent, link } = await claimAll(parts);
     parts.fleet.start();
-    await until(() => parts.fleet.members.every((m) => m.device.state === 'live'), 20_000);
+    await allLive(parts.fleet);
     for (const isKill of [true, false, true]) {
       await new Promise((resolve) => setTimeout(resolve, 2_500));
       await world.restart(isKill);
@@ -145,7 +150,7 @@ describe('a fleet with its agents at a real gateway over TLS', () => {
     parts = createParts(1, 2, 1, port);
     for (const member of parts.fleet.members) agent.attach(member.connectAgent());
     parts.fleet.start();
-    await until(() => parts.fleet.members.every((m) => m.device.state === 'live'), 20_000);
+    await allLive(parts.fleet);
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     expect(await parts.fleet.drain(15_000)).toBe(true);
     expectNothingLost(parts.fleet);

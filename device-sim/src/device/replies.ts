@@ -94,21 +94,25 @@ export function createReplies(p: ReplyPorts): Replies {
   const repair = (...order: Parameters<Control['repair']>) => {
     p.control.repair(...order).catch(() => {});
   };
+  const mayAnswer = (epoch: SpoolEpoch, sg: number, want: number): boolean => {
+    const key = `${epoch.eh}:${sg}:${want}`;
+    const nowMs = p.wall.monotonicMs();
+    if (nowMs - (nackAtMs.get(key) ?? Number.NEGATIVE_INFINITY) < deviceLimits.nackIntervalMs) return false;
+    if (nackAtMs.size > 1_000) nackAtMs.clear();
+    nackAtMs.set(key, nowMs);
+    return true;
+  };
   const answerNack = (carrier: LinkedEpoch, nack: Nack) => {
     const epoch = meant(carrier, nack.eh);
     if (epoch === undefined) return;
-    const key = `${epoch.eh}:${nack.segment}:${nack.want}`;
-    const nowMs = p.wall.monotonicMs();
-    if (nowMs - (nackAtMs.get(key) ?? Number.NEGATIVE_INFINITY) < deviceLimits.nackIntervalMs) return;
-    if (nackAtMs.size > 1_000) nackAtMs.clear();
-    nackAtMs.set(key, nowMs);
+    if (!mayAnswer(epoch, nack.segment, nack.want)) return;
     if (nack.want === WANT.keys) {
       p.control.reopen();
       return;
     }
     if (nack.want === WANT.close) {
       if (!epoch.openCloses.has(nack.segment)) return;
-      if (p.goesDirect(epoch)) p.uplink.put('urgent', { epoch, kind: 'close', number: nack.segment });
+      if (p.goesDirect(epoch)) p.uplink.again({ epoch, kind: 'close', number: nack.segment });
       else p.bulk.reset();
       p.uplink.pump();
       p.bulk.pump();
@@ -120,8 +124,8 @@ export function createReplies(p: ReplyPorts): Replies {
         ? []
         : [{ first: segment.firstSeq, count: segment.leaves.length }];
     const ranges = nack.ranges ?? whole;
-    if (nack.want === WANT.leaves) repair(carrier, epoch, nack.segment, ranges);
-    else sendFrames(carrier, epoch, nack.segment, ranges);
+    // A leaf lets progress pass the frame, so none goes out for a frame that is still here: the frame itself does.
+    sendFrames(carrier, epoch, nack.segment, ranges);
   };
   /** Frames that are still there come again; of the others the leaf must do. */
   const sendFrames = (
@@ -135,7 +139,7 @@ export function createReplies(p: ReplyPorts): Replies {
     for (const range of ranges) {
       for (let seq = range.first; seq < range.first + range.count; seq++) {
         if (!epoch.frames.has(seq)) gone.push({ first: seq, count: 1 });
-        else if (p.goesDirect(epoch)) p.uplink.put('backlog', { epoch, kind: 'frame', number: seq });
+        else if (p.goesDirect(epoch)) p.uplink.again({ epoch, kind: 'frame', number: seq });
         else again = true;
       }
     }
@@ -145,6 +149,12 @@ export function createReplies(p: ReplyPorts): Replies {
     p.bulk.pump();
   };
 
+  /** All leaves of a segment whose root did not come out: shows which frame differs. */
+  const sendLeaves = (carrier: LinkedEpoch, epoch: SpoolEpoch, sg: number) => {
+    const segment = epoch.segments.get(sg);
+    if (segment === undefined || !mayAnswer(epoch, sg, 0)) return;
+    repair(carrier, epoch, sg, [{ first: segment.firstSeq, count: segment.leaves.length }]);
+  };
   const answerErr = (carrier: LinkedEpoch | undefined, err: Err, authentic: boolean) => {
     p.refused(`err-${err.code}${authentic ? '' : '-hint'}`);
     const about = carrier === undefined ? undefined : meant(carrier, err.eh);
@@ -174,7 +184,7 @@ export function createReplies(p: ReplyPorts): Replies {
         return;
       case ERR.rootMismatch:
         if (authentic && carrier !== undefined && about !== undefined && err.number !== undefined)
-          answerNack(carrier, { segment: err.number, want: WANT.leaves });
+          sendLeaves(carrier, about, err.number);
         return;
       case ERR.beaconExpired:
         wishBeacon = true;

@@ -14,6 +14,8 @@ export type Lane = 'urgent' | 'current' | 'backlog';
 /** Sends spool items within the window, resends the same bytes, forgets nothing by itself. */
 export interface Uplink {
   put(lane: Lane, item: UplinkItem): void;
+  /** The gateway says that it has not come: what is in flight of it is given up and it is sent next. */
+  again(item: UplinkItem): void;
   /** After a reconnect: everything still owed, oldest first; replaces all lanes. */
   rebuild(items: Iterable<UplinkItem>): void;
   pump(): void;
@@ -120,6 +122,12 @@ export function createUplink(wall: Clock, hooks: UplinkHooks): Uplink {
   return {
     put: (lane, item) => {
       lanes[lane].push(item);
+    },
+    again(item) {
+      const key = keyOf(item);
+      if (inFlight.delete(key)) backlogInFlight = Math.min(backlogInFlight, inFlight.size);
+      unproved.delete(key);
+      lanes.urgent.push(item);
     },
     rebuild(items) {
       for (const lane of ['urgent', 'current', 'backlog'] as const) {
