@@ -58,16 +58,31 @@ export function createFleet(ports: FleetPorts, settings: FleetSettings): Fleet {
   const beganMs = new Map<DrivenMember, number>();
   let cancelTick = () => {};
   let next = 0;
+  let startedMs = 0;
   let stoppedMs: number | undefined;
 
   /** Goes round the members from where the last turn ended, so that a turn that runs out of time starves nobody. */
+  const waiting = new Map(settings.bodies.map((body) => [body, members.filter((member) => member.body === body)]));
+  const beginBodies = () => {
+    if (waiting.size === 0) return;
+    // What several devices measure of one person must share one origin, or their values drift apart in a fast run.
+    const isLate = ports.wall.monotonicMs() - startedMs >= fleetLimits.beginTogetherMs;
+    for (const [body, own] of waiting) {
+      const ready = own.filter((member) => member.isReady);
+      if (ready.length < own.length && !isLate) continue;
+      for (const member of ready) member.begin(ports.data.nowMs());
+      const late = own.filter((member) => !ready.includes(member));
+      if (late.length === 0) waiting.delete(body);
+      else waiting.set(body, late);
+    }
+  };
   const turn = () => {
+    beginBodies();
     const endMs = ports.wall.monotonicMs() + fleetLimits.turnMs;
     let idle = 0;
     while (idle < members.length) {
       const member = members[next % members.length]!;
       next = (next + 1) % members.length;
-      member.beginIfReady();
       if (!beganMs.has(member) && member.device.state !== 'idle') beganMs.set(member, ports.wall.monotonicMs());
       if (member.isDue()) {
         member.pull();
@@ -79,6 +94,7 @@ export function createFleet(ports: FleetPorts, settings: FleetSettings): Fleet {
   return {
     members,
     start() {
+      startedMs = ports.wall.monotonicMs();
       for (const member of members) member.device.start();
       cancelTick = ports.wall.every(fleetLimits.tickMs, turn);
     },

@@ -12,5 +12,7 @@ export const fleetLimits = {
   pressureFrames: 384,
   /** What the device of a recording that ended may take to hand in its rest. */
   endDrainMs: 60_000,
+  /** A person whose devices are not all there after this begins with those that are. */
+  beginTogetherMs: 10_000,
   maxMembers: 10_000,
 } as const;

@@ -17,6 +17,8 @@ export interface FleetMember {
   readonly device: Device;
   /** The agent's end of a fresh local link to the device. */
   connectAgent(): LocalLinkPort;
+  /** Data time at which the body began to live, undefined before. */
+  readonly originMs: number | undefined;
   /** Data time lived by the body, ms since it began. */
   readonly livedMs: number;
   readonly hasEnded: boolean;
@@ -26,8 +28,10 @@ export interface DrivenMember extends FleetMember {
   /** Whether a pull is due and would not overfill the device. */
   isDue(): boolean;
   pull(): void;
-  /** Begins to live when the device can take samples. */
-  beginIfReady(): void;
+  /** The device can take samples. */
+  readonly isReady: boolean;
+  /** The body begins to live, at this data time. */
+  begin(atMs: number): void;
   /** Samples the device did not take. */
   readonly refusedSamples: number;
 }
@@ -84,6 +88,9 @@ export function createMember(
       device.attach(deviceEnd);
       return agentEnd;
     },
+    get originMs() {
+      return originMs;
+    },
     get livedMs() {
       return livedMs;
     },
@@ -93,9 +100,11 @@ export function createMember(
     get refusedSamples() {
       return refusedSamples;
     },
-    beginIfReady() {
-      if (originMs !== undefined || device.state === 'idle' || device.state === 'orphan') return;
-      originMs = ports.data.nowMs();
+    get isReady() {
+      return device.state !== 'idle' && device.state !== 'orphan';
+    },
+    begin(atMs) {
+      originMs ??= atMs;
     },
     isDue() {
       if (originMs === undefined || hasEnded || device.backlog >= fleetLimits.pressureFrames) return false;

@@ -35,7 +35,10 @@ export function startChild(file: string, options: ChildOptions = {}): BenchChild
   const path = fileURLToPath(new URL(`../processes/${file}`, import.meta.url));
   const pin = options.core !== undefined && canPin ? ['taskset', '-c', String(options.core)] : [];
   const profile = process.env.BENCH_PROFILE;
-  const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${file}.${Date.now()}.cpuprofile`];
+  const profiling =
+    profile === undefined
+      ? []
+      : ['--cpu-prof', `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${file}.${Date.now()}.cpuprofile`];
   const words = [...(options.prefix ?? []), ...pin, process.execPath, ...profiling, ...(options.execArgv ?? []), path];
   const child = spawn(words[0]!, [...words.slice(1), ...(options.args ?? [])], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

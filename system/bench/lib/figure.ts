@@ -45,7 +45,9 @@ export async function roundsOf<T>(
   const kept: T[] = [];
   for (let i = 0; i < warmUps + rounds; i++) {
     const value = await round(i);
-    context.say(`${i < warmUps ? 'warm-up' : 'round'} ${i < warmUps ? i + 1 : i - warmUps + 1}: ${JSON.stringify(value)}`);
+    context.say(
+      `${i < warmUps ? 'warm-up' : 'round'} ${i < warmUps ? i + 1 : i - warmUps + 1}: ${JSON.stringify(value)}`,
+    );
     if (i >= warmUps) kept.push(value);
   }
   return kept;

@@ -17,9 +17,17 @@ const attach = (socket: Socket) => {
   broker.handle(socket);
 };
 serve({
-  async start({ isTls, host = '127.0.0.1' }: { readonly isTls: boolean; readonly host?: string }): Promise<{ port: number }> {
+  async start({
+    isTls,
+    host = '127.0.0.1',
+  }: {
+    readonly isTls: boolean;
+    readonly host?: string;
+  }): Promise<{ port: number }> {
     const clock = createSystemClock();
-    const tls = isTls ? await loadTls(createMemoryKeyStore(clock), createSystemRandom(), clock, ['localhost']) : undefined;
+    const tls = isTls
+      ? await loadTls(createMemoryKeyStore(clock), createSystemRandom(), clock, ['localhost'])
+      : undefined;
     const server =
       tls === undefined
         ? createNetServer(attach)

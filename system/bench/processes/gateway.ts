@@ -1,4 +1,4 @@
-import { statSync, readdirSync, existsSync, readFileSync, writeFileSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEmbeddedPublisher } from '@pulseseal/bus';
 import { createMemoryKeyStore, createNativeCrypto } from '@pulseseal/crypto';
@@ -67,7 +67,8 @@ async function start(order: GatewayOrder): Promise<GatewayReady> {
   const keyFile = join(dir, 'bench-keys.json');
   if (existsSync(keyFile)) {
     const saved = JSON.parse(readFileSync(keyFile, 'utf8')) as Record<string, string>;
-    for (const [name, seed] of Object.entries(saved)) await keys.put(name, Uint8Array.from(Buffer.from(seed, 'base64')));
+    for (const [name, seed] of Object.entries(saved))
+      await keys.put(name, Uint8Array.from(Buffer.from(seed, 'base64')));
   }
   const settings = gatewaySettings(order.settings);
   const host = order.host ?? '127.0.0.1';

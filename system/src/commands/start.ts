@@ -25,21 +25,21 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
 
   let system: System | undefined;
   const records = new Map<string, string>();
-  const startedMs = wall.nowMs();
-  const dataMs = (atMs: number) => folder.scale.originMs + (atMs - folder.scale.originMs) * folder.scale.speed;
-  let bodiesStartedMs = dataMs(startedMs);
+  const origins = new Map<string, number>();
   try {
     system = await startSystem(options, folder, wall, {
       alert(alert) {
         const record = records.get(alert.patient);
-        lines.alert(
-          alert,
-          record === undefined ? undefined : { record, recordTimeMs: Math.round(alert.atMs - bodiesStartedMs) },
-        );
+        const originMs = origins.get(alert.patient);
+        const place =
+          record === undefined || originMs === undefined
+            ? undefined
+            : { record, recordTimeMs: Math.round(alert.atMs - originMs) };
+        lines.alert(alert, place);
       },
+      began: ({ patient, originMs }) => origins.set(patient, originMs),
       reading: lines.reading,
       progress(step) {
-        if (step === 'devices') bodiesStartedMs = dataMs(wall.nowMs());
         if (!options.json) say(`starting: ${step} ...\n`);
       },
     });

@@ -13,9 +13,10 @@ import {
 } from '@pulseseal/device-sim';
 import { connectLedger, type Ledger } from '@pulseseal/ledger';
 import { createFileAgentStore, createPatientAgent, defaultPolicy, type PatientAgent } from '@pulseseal/patient-agent';
+import type { Clock } from '@pulseseal/runtime';
 import type { BodyAccount, Ranges } from '../start/totals.ts';
-import type { Acceptance, BodyReady, BodyZoneSettings, Invitation, Person } from './contracts.ts';
-import type { RunningZone } from './ipc.ts';
+import type { Acceptance, BodyBegan, BodyReady, BodyZoneSettings, Invitation, Person } from './contracts.ts';
+import type { Emit, RunningZone } from './ipc.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { gatherPeople } from './people.ts';
 import { writePublicKeys } from './public-keys.ts';
@@ -29,7 +30,7 @@ interface Household {
 }
 
 /** The body zone: devices on bodies, and each patient's agent with the owner key. */
-export async function runBody(settings: BodyZoneSettings): Promise<RunningZone> {
+export async function runBody(settings: BodyZoneSettings, emit: Emit): Promise<RunningZone> {
   const base = await openZone('body', settings);
   const { crypto, random, wall, data, logger: log } = base;
   const circle = await gatherPeople(settings);
@@ -84,6 +85,7 @@ export async function runBody(settings: BodyZoneSettings): Promise<RunningZone> 
       run: async () => {
         await Promise.all(households.map(({ agent }) => agent.settle()));
         fleet.start();
+        tellOrigins(households, emit, wall);
       },
       drain: (timeoutMs: number) => fleet.drain(timeoutMs),
       account: async () => bodyAccount(fleet),
@@ -95,6 +97,23 @@ export async function runBody(settings: BodyZoneSettings): Promise<RunningZone> 
       await metrics.close();
     },
   };
+}
+
+const ORIGIN_LOOK_MS = 50;
+
+/** When each body began in data time: what a recording's own time is counted from. */
+function tellOrigins(households: readonly Household[], emit: Emit, wall: Clock): void {
+  const left = new Set(households);
+  const cancel = wall.every(ORIGIN_LOOK_MS, () => {
+    for (const household of left) {
+      const origins = household.members.map((member) => member.originMs).filter((ms) => ms !== undefined);
+      if (origins.length < household.members.length) continue;
+      left.delete(household);
+      const began: BodyBegan = { patient: household.person.patient, originMs: Math.min(...origins) };
+      emit('began', began);
+    }
+    if (left.size === 0) cancel();
+  });
 }
 
 async function openHousehold(

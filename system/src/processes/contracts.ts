@@ -88,7 +88,14 @@ export interface BodyReady {
   readonly notes: readonly string[];
 }
 
+/** A body lives since this data time. */
+export interface BodyBegan {
+  readonly patient: string;
+  readonly originMs: number;
+}
+
 export type ZoneEvent =
+  | { readonly name: 'began'; readonly value: BodyBegan }
   | { readonly name: 'alert'; readonly value: RuleAlert }
   | {
       readonly name: 'reading';

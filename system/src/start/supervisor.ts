@@ -7,6 +7,7 @@ import { type Clock, sleep } from '@pulseseal/runtime';
 import { type Child, startChild } from '../processes/child.ts';
 import type {
   Acceptance,
+  BodyBegan,
   BodyReady,
   BodyZoneSettings,
   CareReady,
@@ -42,6 +43,7 @@ export interface System {
 export interface SystemListeners {
   alert(alert: RuleAlert): void;
   reading(reading: { id: string; value: number; unit: string; grade: string }): void;
+  began(began: BodyBegan): void;
   progress(text: string): void;
 }
 
@@ -131,6 +133,9 @@ export async function startSystem(
       seed: options.seed,
     };
     const body = await start<BodyReady>('body', bodySettings);
+    body.child.onEvent((name, value) => {
+      if (name === 'began') on.began(value as BodyBegan);
+    });
     on.progress('consent');
     const invitations = await care.child.call<readonly Invitation[]>('invite', body.ready.people);
     await edge.child.call(
