@@ -16,7 +16,7 @@ export const REFUSALS = {
   'unknown-kind': ['ENC-1', 'The first item names no message of version 1.'],
   'unknown-field': ['ENC-3', 'A map has a field that version 1 does not know.'],
   'missing-field': ['ENC-3', 'A mandatory field is absent.'],
-  'duplicate-key': ['ENC-3', 'A map repeats a key.'],
+  'duplicate-key': ['ENC-3', 'A map repeats a key, or a list names one thing twice.'],
   'wrong-typ': [
     'ENC-7',
     'The protected typ header and the body’s type letter do not agree with what is expected here.',

@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest';
 const source = join(dirname(fileURLToPath(import.meta.url)), '..', 'src');
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
 const importsOf = (code: string) =>
-  [...code.matchAll(/(?:^(?:import|export)\b[^'"]*?\bfrom|\bimport\s*\(|^import)\s*['"]([^'"]+)['"]/gm)].map((m) => m[1]!).filter((s) => s !== '');
+  [...code.matchAll(/(?:^(?:import|export)\b[^'"]*?\bfrom|\bimport\s*\(|^import)\s*['"]([^'"]+)['"]/gm)]
+    .map((m) => m[1]!)
+    .filter((s) => s !== '');
 
 describe('the source runs in a browser', () => {
   it('imports its own files and @pulseseal/crypto/browser, no node: module [ENC-10]', () => {

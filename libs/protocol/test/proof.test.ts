@@ -62,7 +62,7 @@ describe('proof bundle', () => {
     expect(verifyProof(encodeProof(open2), trust, native).holds).toBe(false);
   });
 
-  it(`has no free bit: ${isLong ? 'every bit' : `all of the small fields, each ${STRIDE}th of the rest (all: PULSESEAL_LONG=1)`} [PROOF-4]`, () => {
+  it(`has no free bit [PROOF-4] (${isLong ? 'all' : 'small fields, a stride of the rest; all: PULSESEAL_LONG=1'})`, () => {
     const parsed = parseProof(bundle);
     // Whole signed messages and keys are long and alike; what stands between them is where a free bit could hide.
     const long = [

@@ -4,6 +4,7 @@ import {
   attempt,
   BEAT_FLAG,
   CTL,
+  type Ctl,
   chainFrom,
   checkCwt,
   checkFrameLeaf,
@@ -11,9 +12,9 @@ import {
   checkLogin,
   claimMac,
   commitment,
-  type Ctl,
   decimalText,
   deviceText,
+  encodeTransparent,
   type Frame,
   hedged,
   isHint,
@@ -33,12 +34,12 @@ import {
   parseSigned,
   parseTopic,
   parseTransparent,
-  encodeTransparent,
   parseWrap,
   physicalValue,
-  readingId,
   REFUSALS,
   Refusal,
+  readingId,
+  type Signed,
   scopeChain,
   sealFrame,
   segmentKey,
@@ -48,7 +49,6 @@ import {
   tp8,
   VerifiedCtl,
   VerifiedFrame,
-  type Signed,
 } from '../src/mod.ts';
 import { BOOT, EPOCH } from '../tools/world.ts';
 import { message, native, portable, samples, world } from './fixture.ts';
@@ -71,7 +71,9 @@ describe('what was checked cannot be claimed', () => {
     const ctl = parseCtl(message('ctl progress'));
     expect(VerifiedCtl.holds(openCtl(ctl, oh, link.down))).toBe(true);
     expect(VerifiedCtl.holds(Object.create(VerifiedCtl.prototype))).toBe(false);
-    expect(() => new (VerifiedCtl as unknown as new (...a: unknown[]) => VerifiedCtl)(undefined, ctl, oh)).toThrow(TypeError);
+    expect(() => new (VerifiedCtl as unknown as new (...a: unknown[]) => VerifiedCtl)(undefined, ctl, oh)).toThrow(
+      TypeError,
+    );
     // The types refuse literals too.
     expectTypeOf<{ frame: Frame; oh: Uint8Array; leaf: Uint8Array; by: 'tag' }>().not.toExtend<VerifiedFrame>();
     expectTypeOf<{ ctl: Ctl; oh: Uint8Array }>().not.toExtend<VerifiedCtl>();
@@ -158,7 +160,9 @@ describe('keys', () => {
   it('invisible salamander: one ciphertext under two keys never has one commitment or check value [KEY-2] [SEG-2]', () => {
     const a = world.seed('key a');
     const b = world.seed('key b');
-    expect(commitment(a, world.device.thumbprint, BOOT, EPOCH, 1, native)).not.toEqual(commitment(b, world.device.thumbprint, BOOT, EPOCH, 1, native));
+    expect(commitment(a, world.device.thumbprint, BOOT, EPOCH, 1, native)).not.toEqual(
+      commitment(b, world.device.thumbprint, BOOT, EPOCH, 1, native),
+    );
     expect(segmentKey(a, native).kcv).not.toEqual(segmentKey(b, native).kcv);
     // Short keys cannot be padded into each other.
     expect(() => commitment(a.subarray(1), world.device.thumbprint, BOOT, EPOCH, 1, native)).toThrow(RangeError);
@@ -176,7 +180,16 @@ describe('keys', () => {
     const stuck = new Uint8Array(32);
     const one = (secret: string, boot: number, epoch: number, label: number | string) =>
       hex(hedged(stuck, world.seed(secret), boot, epoch, label, 32, native));
-    expect(new Set([one('a', 1, 1, 0), one('a', 1, 1, 1), one('a', 1, 2, 0), one('a', 2, 1, 0), one('b', 1, 1, 0), one('a', 1, 1, 'gw')]).size).toBe(6);
+    expect(
+      new Set([
+        one('a', 1, 1, 0),
+        one('a', 1, 1, 1),
+        one('a', 1, 2, 0),
+        one('a', 2, 1, 0),
+        one('b', 1, 1, 0),
+        one('a', 1, 1, 'gw'),
+      ]).size,
+    ).toBe(6);
     expect(hedged(stuck, world.seed('a'), 1, 1, ['kem', 'gw'], 64, native).length).toBe(64);
   });
 
@@ -184,10 +197,19 @@ describe('keys', () => {
     const frame = parseFrame(message('frame, data'));
     const other = world.seed('other epoch');
     const moved = { ...frame, eh: other.subarray(0, 8) };
-    expect(attempt(() => openFrame(frame, other, samples.segmentKeys.get(1)!, 24, native))).toEqual({ ok: false, refusal: 'unknown-epoch' });
-    expect(attempt(() => openFrame(moved, other, samples.segmentKeys.get(1)!, 24, native))).toEqual({ ok: false, refusal: 'aead-fail' });
+    expect(attempt(() => openFrame(frame, other, samples.segmentKeys.get(1)!, 24, native))).toEqual({
+      ok: false,
+      refusal: 'unknown-epoch',
+    });
+    expect(attempt(() => openFrame(moved, other, samples.segmentKeys.get(1)!, 24, native))).toEqual({
+      ok: false,
+      refusal: 'aead-fail',
+    });
     expect(attempt(() => checkFrameTag(moved, other, link.up, native))).toEqual({ ok: false, refusal: 'mac-fail' });
-    expect(attempt(() => checkFrameLeaf(moved, other, samples.leaves, 1, native))).toEqual({ ok: false, refusal: 'not-in-close' });
+    expect(attempt(() => checkFrameLeaf(moved, other, samples.leaves, 1, native))).toEqual({
+      ok: false,
+      refusal: 'not-in-close',
+    });
   });
 
   it('an offline frame has no tag and passes by its leaf alone [FRAME-2] [SEG-5]', () => {
@@ -199,7 +221,13 @@ describe('keys', () => {
   });
 
   it('the claim needs the secret of the box [ENROL-2]', () => {
-    const args = [world.attestation.thumbprint, world.bytes('claim secret', 16), world.owner.thumbprint, world.bytes('pseudonym', 16), world.bytes('lost', 16)] as const;
+    const args = [
+      world.attestation.thumbprint,
+      world.bytes('claim secret', 16),
+      world.owner.thumbprint,
+      world.bytes('pseudonym', 16),
+      world.bytes('lost', 16),
+    ] as const;
     const mac = hex(claimMac(...args, native));
     expect(hex(claimMac(...args, portable))).toBe(mac);
     expect(hex(parseSigned(message('claimreq'), 'claimreq').body.mac)).toBe(mac);
@@ -211,8 +239,12 @@ describe('keys', () => {
     const rid = world.bytes('rid 1', 8);
     const release = await openGrant(grant.wrap, world.prekeys[1]!.secretSeed, rid, 100_001, oh, native);
     expect(release).toEqual(message('release, epoch'));
-    await expect(openGrant(grant.wrap, world.prekeys[1]!.secretSeed, rid, 100_001, world.seed('x'), native)).rejects.toThrow(/wrap-failed/);
-    await expect(openGrant(grant.wrap, world.prekeys[2]!.secretSeed, rid, 100_001, oh, native)).rejects.toThrow(/wrap-failed/);
+    await expect(
+      openGrant(grant.wrap, world.prekeys[1]!.secretSeed, rid, 100_001, world.seed('x'), native),
+    ).rejects.toThrow(/wrap-failed/);
+    await expect(openGrant(grant.wrap, world.prekeys[2]!.secretSeed, rid, 100_001, oh, native)).rejects.toThrow(
+      /wrap-failed/,
+    );
     expect(parseWrap(grant.wrap).kid.length).toBe(12);
   });
 });
@@ -229,20 +261,56 @@ describe('names', () => {
 
   it('reading ids have one spelling [ID-4]', () => {
     const id = readingId('RERERERERERERERERERERA', oh.subarray(0, 8), 5810, 3);
-    expect(parseReadingId(id)).toEqual({ device: 'RERERERERERERERERERERA', eh: oh.subarray(0, 8), seq: 5810, index: 3 });
-    for (const bad of [` ${id}`, `${id} `, `${id}\n`, id.replace('5810', '05810'), id.replace('.3', '.-3'), id.replace('.3', '.3e0'), id.slice(1)])
+    expect(parseReadingId(id)).toEqual({
+      device: 'RERERERERERERERERERERA',
+      eh: oh.subarray(0, 8),
+      seq: 5810,
+      index: 3,
+    });
+    for (const bad of [
+      ` ${id}`,
+      `${id} `,
+      `${id}\n`,
+      id.replace('5810', '05810'),
+      id.replace('.3', '.-3'),
+      id.replace('.3', '.3e0'),
+      id.slice(1),
+    ])
       expect(attempt(() => parseReadingId(bad)).ok, bad).toBe(false);
   });
 
   it('topics are the named ones and nothing else [TOPIC-1]', () => {
     const dev = 'RERERERERERERERERERERA';
-    for (const text of [topic.beacon('00112233445566ff'), topic.device('3b', dev, 'u'), topic.recipient('00112233445566ff', 'a')]) {
+    for (const text of [
+      topic.beacon('00112233445566ff'),
+      topic.device('3b', dev, 'u'),
+      topic.recipient('00112233445566ff', 'a'),
+    ]) {
       const parsed = parseTopic(text);
       expect(parsed).toBeDefined();
-      for (const bad of [`${text}/`, `/${text}`, `${text}\n`, text.toUpperCase(), text.replace('ps1', 'ps2'), text.replace(/.$/, '#'), text.replace(/.$/, '+'), text.replace(/.$/, 'z')])
+      for (const bad of [
+        `${text}/`,
+        `/${text}`,
+        `${text}\n`,
+        text.toUpperCase(),
+        text.replace('ps1', 'ps2'),
+        text.replace(/.$/, '#'),
+        text.replace(/.$/, '+'),
+        text.replace(/.$/, 'z'),
+      ])
         expect(parseTopic(bad), bad).toBeUndefined();
     }
-    for (const bad of ['', '#', '$SYS/x', `ps1/40/${dev}/u`, `ps1/3B/${dev}/u`, `ps1/+/${dev}/u`, 'ps1/r/+/f', `$share/g/ps1/3b/${dev}/u`, `ps1/3b/${dev}\u0000/u`])
+    for (const bad of [
+      '',
+      '#',
+      '$SYS/x',
+      `ps1/40/${dev}/u`,
+      `ps1/3B/${dev}/u`,
+      `ps1/+/${dev}/u`,
+      'ps1/r/+/f',
+      `$share/g/ps1/3b/${dev}/u`,
+      `ps1/3b/${dev}\u0000/u`,
+    ])
       expect(parseTopic(bad), bad).toBeUndefined();
   });
 });
@@ -253,7 +321,9 @@ describe('payload', () => {
     expect(decimalText(-5, [1, -3, 0])).toBe('-0.005');
     expect(decimalText(0, [7, -2, 0])).toBe('0');
     expect(decimalText(12, [5, 2, -2])).toBe('5000');
-    expect(decimalText(Number.MAX_SAFE_INTEGER, [Number.MAX_SAFE_INTEGER, -18, 0])).toBe('81129638414606.663681390495662081');
+    expect(decimalText(Number.MAX_SAFE_INTEGER, [Number.MAX_SAFE_INTEGER, -18, 0])).toBe(
+      '81129638414606.663681390495662081',
+    );
     fc.assert(
       fc.property(fc.integer({ min: -1e9, max: 1e9 }), fc.integer({ min: -6, max: 6 }), (n, e) => {
         expect(physicalValue(n, [1, e, 0])).toBe(Number(`${n}e${e}`));
@@ -312,7 +382,9 @@ describe('open and close', () => {
   });
 
   it('a statement for export carries its receipts and gives the message back as it was signed [ENC-8] [LOG-4]', () => {
-    const { message: back, receipts } = parseTransparent(encodeTransparent(message('close'), [message('cose receipt')]));
+    const { message: back, receipts } = parseTransparent(
+      encodeTransparent(message('close'), [message('cose receipt')]),
+    );
     expect(back).toEqual(message('close'));
     expect(receipts).toEqual([message('cose receipt')]);
     const parsed: Signed<'close'> = parseSigned(back, 'close');
@@ -323,18 +395,31 @@ describe('open and close', () => {
 describe('certificates and login', () => {
   const nowMs = samples.open.clock.t0Ms;
   it('an endorse vouches for its subject until it expires [ENROL-3]', async () => {
-    expect((await checkCwt(message('endorse'), 'endorse', world.owner.key, nowMs, native)).subject).toEqual(world.device.thumbprint);
-    await expect(checkCwt(message('endorse'), 'endorse', world.attacker.key, nowMs, native)).rejects.toThrow(/key-mismatch/);
+    expect((await checkCwt(message('endorse'), 'endorse', world.owner.key, nowMs, native)).subject).toEqual(
+      world.device.thumbprint,
+    );
+    await expect(checkCwt(message('endorse'), 'endorse', world.attacker.key, nowMs, native)).rejects.toThrow(
+      /key-mismatch/,
+    );
     await expect(checkCwt(message('session'), 'endorse', undefined, nowMs, native)).rejects.toThrow(/wrong-typ/);
-    expect((await checkCwt(message('devcert'), 'devcert', world.manufacturer.key, nowMs, native)).subject).toEqual(world.attestation.thumbprint);
+    expect((await checkCwt(message('devcert'), 'devcert', world.manufacturer.key, nowMs, native)).subject).toEqual(
+      world.attestation.thumbprint,
+    );
   });
 
   it('a login proves its identity on its own connection alone [TOPIC-4]', async () => {
     const context = { gateway: world.gateway.thumbprint, nowMs, exporter: world.seed('exporter') };
     expect((await checkLogin(message('login password'), context, native)).identity).toEqual(world.device.thumbprint);
-    await expect(checkLogin(message('login password'), { ...context, exporter: undefined }, native)).rejects.toThrow(/login-refused/);
+    await expect(checkLogin(message('login password'), { ...context, exporter: undefined }, native)).rejects.toThrow(
+      /login-refused/,
+    );
     // A programming error is no refused login.
-    const broken = { ...native, prepareVerifier: () => { throw new TypeError('broken'); } };
+    const broken = {
+      ...native,
+      prepareVerifier: () => {
+        throw new TypeError('broken');
+      },
+    };
     await expect(checkLogin(message('login password'), context, broken)).rejects.toThrow(TypeError);
   });
 });

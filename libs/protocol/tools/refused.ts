@@ -638,7 +638,12 @@ export async function refusedCases(w: World, s: Samples): Promise<RefusedCase[]>
     const whole = buildBundle(w, s);
     const id = new TextEncoder().encode(proof.readingId);
     const neighbour = new TextEncoder().encode(proof.readingId.replace('.3.0', '.3.1'));
-    add('a bundle whose id names the neighbour of the disclosed value', 'key-mismatch', swap(whole, id, neighbour), 'proof');
+    add(
+      'a bundle whose id names the neighbour of the disclosed value',
+      'key-mismatch',
+      swap(whole, id, neighbour),
+      'proof',
+    );
   }
   bundle('a bundle with another endorse', 'not-endorsed', {
     endorse: signBody(
