@@ -1,10 +1,11 @@
 import { type CryptoProvider, toHex } from '@pulseseal/crypto';
-import { type CoseKey, deviceText, parseSigned, type Signed, shardOf, topic } from '@pulseseal/protocol';
+import { deviceText, parseSigned, type Signed, shardOf, topic } from '@pulseseal/protocol';
 import { createSerial } from '@pulseseal/runtime';
 import type { Catalogue, DeviceRow } from './catalogue.ts';
 import type { Identity } from './identity.ts';
 import type { Journal } from './journal.ts';
 import { RECORD } from './journal-record.ts';
+import { consentName } from './ledger-view.ts';
 import { MAX_IDLE_DEVICES } from './limits.ts';
 import { sameBytes } from './received.ts';
 import type { DeviceState, ManifestView } from './state.ts';
@@ -145,8 +146,10 @@ function emptyDevice(number: number, thumbprint: Uint8Array, crypto: CryptoProvi
 }
 
 export function takeEndorse(device: DeviceState, endorse: Signed<'endorse'>, position: number): void {
-  device.key = endorse.body.key as CoseKey;
-  device.owner = endorse.body.issuer;
+  // Copies: a view would keep the whole message, or the journal's page, in memory for each device.
+  const { key, issuer } = endorse.body;
+  device.key = { algorithm: key.algorithm, publicKey: Uint8Array.from(key.publicKey) };
+  device.owner = Uint8Array.from(issuer);
   device.endorseAt = position;
   device.endorseUntilMs = endorse.body.expiresS * 1000;
 }
@@ -168,7 +171,7 @@ export function viewOf(
       scopes: r.scopes,
       expiresMs: r.expiresMs,
       role: r.role,
-      consent: toHex(r.consent),
+      consent: consentName(body.pseudonym, r.rid, r.consent),
     })),
     suites: body.suites,
     rekeyGraceS: body.policy.rekeyGraceS,

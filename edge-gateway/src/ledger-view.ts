@@ -24,7 +24,8 @@ export interface LedgerView {
 }
 
 export interface LedgerListener {
-  consentRevoked(consent: string, rid: string): void;
+  /** `consent` as `consentName` makes it. */
+  consentRevoked(consent: string): void;
   deviceRetired(pseudonym: string): void;
   manifestPut(pseudonym: string, version: number): void;
 }
@@ -37,6 +38,13 @@ interface Known {
   readonly sinceMs: number;
   readonly readMs: number;
 }
+
+/**
+ * What ends when the ledger says that a consent is revoked. Any owner may grant and revoke an id that another patient's
+ * manifest carries, or name another patient's rid; only the pseudonym is under the act of its own owner.
+ */
+export const consentName = (pseudonym: Uint8Array, rid: Uint8Array, consent: Uint8Array): string =>
+  `${toHex(pseudonym)}.${toHex(rid)}.${toHex(consent)}`;
 
 const READ_TIMEOUT_MS = 1_500;
 const RETRY_MS = 2_000;
@@ -87,7 +95,8 @@ export function createLedgerView(ledger: Ledger, wall: Clock, logger: Logger, ma
           // The same block may come again after a break: all of this may be repeated.
           height = event.height;
           const fact = parseFact(event);
-          if (fact.name === 'ConsentRevoked') listener.consentRevoked(toHex(fact.consent), toHex(fact.rid));
+          if (fact.name === 'ConsentRevoked')
+            listener.consentRevoked(consentName(fact.pseudonym, fact.rid, fact.consent));
           if (fact.name === 'DeviceRetired') {
             retired.add(toHex(fact.pseudonym));
             listener.deviceRetired(toHex(fact.pseudonym));

@@ -25,7 +25,7 @@ export interface RecipientView {
   readonly scopes: readonly number[];
   readonly expiresMs: number;
   readonly role: RecipientRole;
-  /** 64 hex digits. */
+  /** Pseudonym, rid and consent id (`consentName`). */
   readonly consent: string;
 }
 
