@@ -86,9 +86,9 @@ export const MUTABLE_ALLOWED: Readonly<Record<string, string>> = {
 
 /** Tests beside one end that need the real other end, with the reason. Sources never do. */
 export const BOTH_ENDS: Readonly<Record<string, { readonly with: readonly string[]; readonly why: string }>> = {
-  'device-sim/test/fleet-gateway.test.ts': {
+  'device-sim/test/': {
     with: ['edge-gateway', 'patient-agent'],
-    why: 'the fleet hands in at the real gateway, through its restarts',
+    why: 'devices hand in at the real gateway, through its restarts; a false one would agree with the device',
   },
   'patient-agent/test/': {
     with: ['device-sim', 'firmware-profiles'],

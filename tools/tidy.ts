@@ -177,7 +177,7 @@ export function dependencyFaults(
       const place = placeOf(path);
       if (place?.name !== name) continue;
       for (const specifier of specifiersOf(text)) {
-        if (/^(\.|node:)/.test(specifier) || packageOf(specifier) === `@pulseseal/${name}`) continue;
+        if (/^(\.|\/|node:)/.test(specifier) || packageOf(specifier) === `@pulseseal/${name}`) continue;
         anywhere.add(packageOf(specifier));
         if (place.role === 'src') inSrc.add(packageOf(specifier));
       }
@@ -313,12 +313,10 @@ export function linkFaults(files: readonly SourceFile[], root: string): string[]
       const fault = brokenLink(root, path, match[1]!);
       if (fault !== undefined) faults.push(fault);
     }
-    for (const match of prose.matchAll(
-      /`((?:libs|docs|tools|\.ci|system|dashboards|chaincode|[a-z]+-[a-z]+)\/[\w./-]+)`/g,
-    )) {
+    for (const match of prose.matchAll(/`((?:[\w.-]+\/)+[\w.-]+\.(?:tsx?|mjs|md|json|css))`/g)) {
       const named = match[1]!;
-      const folder = named.startsWith('libs/') ? named.split('/').slice(0, 2).join('/') : named.split('/')[0]!;
-      if (!existsSync(join(root, folder)) || existsSync(join(root, named))) continue;
+      const places = ['', dirname(path), join(dirname(path), 'src')];
+      if (places.some((place) => existsSync(join(root, place, named)))) continue;
       faults.push(`${path} speaks of ${named}, which does not exist: a guide that leads nowhere is worse than none`);
     }
   }
