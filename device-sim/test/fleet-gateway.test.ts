@@ -109,7 +109,12 @@ describe('a fleet with its agents at a real gateway over TLS', () => {
   };
   const allLive = (fleet: Fleet) =>
     until(() => fleet.members.every((m) => m.device.state === 'live'), 20_000).catch(() => {
-      const rows = fleet.members.map(({ name, device }) => ({ name, state: device.state, up: device.connected, ...device.counts }));
+      const rows = fleet.members.map(({ name, device }) => ({
+        name,
+        state: device.state,
+        up: device.connected,
+        ...device.counts,
+      }));
       throw new Error(`not all live: ${JSON.stringify(rows.filter((row) => row.state !== 'live'))}`);
     });
   /** The device's own account against the gateway's, epoch by epoch. */

@@ -56,7 +56,8 @@ export interface AgentDevice {
 export interface ClaimOrder {
   /** Text of the QR on the box. */
   readonly code: string;
-  readonly suite: 1 | 2;
+  /** Of the device; by default what its operational key says. */
+  readonly suite?: 1 | 2;
   /** Every scope of the device but 0: what the archive may open. */
   readonly scopes: readonly number[];
   readonly recipients: readonly Invitation[];
@@ -77,6 +78,11 @@ export interface PatientAgent {
   claim(link: LocalLink, order: ClaimOrder): Promise<AgentDevice>;
   /** Serves a device that is claimed already. */
   attach(link: LocalLink): void;
+  /**
+   * A desk where anybody's device may come by: one that first says its box code (the text of its QR, which a phone would
+   * scan) is claimed by `order`, any other one is served. For a port on loopback.
+   */
+  desk(link: LocalLink, order: Omit<ClaimOrder, 'code'>): void;
   devices(): readonly AgentDevice[];
   /** A new manifest with one recipient more; the device opens a new epoch. */
   addRecipient(pseudonym: Uint8Array, invitation: Invitation): void;
@@ -202,7 +208,7 @@ export async function createPatientAgent(ports: AgentPorts, settings: AgentSetti
       device: thumbprint(key, crypto),
       key: encodeCoseKey(key),
       model,
-      suite: order.suite,
+      suite: order.suite ?? (key.algorithm === 'ML-DSA-44' ? 1 : 2),
       salt: random.bytes(16),
       endorse: endorse(key, owner, wall.nowMs(), crypto),
       gateways: order.gateways,
@@ -279,6 +285,20 @@ export async function createPatientAgent(ports: AgentPorts, settings: AgentSetti
           reject(error);
         });
       }),
+    desk(link, order) {
+      const [first, rest] = splitFirst(link);
+      void first.then((bytes) => {
+        const code = Buffer.from(bytes).toString('latin1');
+        const isCode = code.startsWith('ps1:');
+        const failed = () => refused('failed');
+        try {
+          serve(rest(isCode ? undefined : bytes), isCode ? { ...order, code } : undefined, () => {}, failed);
+        } catch {
+          refused('qr-malformed');
+          link.close();
+        }
+      });
+    },
     attach: (link) =>
       serve(
         link,
@@ -326,6 +346,30 @@ export async function createPatientAgent(ports: AgentPorts, settings: AgentSetti
       store.close();
     },
   };
+}
+
+/** The first message, and a link that goes on behind it (with it again, when it was an ordinary one). */
+function splitFirst(link: LocalLink): readonly [Promise<Uint8Array>, (again: Uint8Array | undefined) => LocalLink] {
+  const waiting: Uint8Array[] = [];
+  let handler: ((bytes: Uint8Array) => void) | undefined;
+  const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+  let isFirst = true;
+  link.onMessage((bytes) => {
+    if (isFirst) resolve(bytes);
+    else if (handler !== undefined) handler(bytes);
+    else if (waiting.length < agentLimits.maxLinkRefusals) waiting.push(bytes);
+    else link.close();
+    isFirst = false;
+  });
+  const rest = (again: Uint8Array | undefined): LocalLink => ({
+    ...link,
+    onMessage(next) {
+      handler = next;
+      for (const bytes of again === undefined ? waiting : [again, ...waiting]) next(bytes);
+      waiting.length = 0;
+    },
+  });
+  return [promise, rest];
 }
 
 function owes({ owed }: DeviceEntry): boolean {

@@ -43,10 +43,13 @@ export function createManufacturer(
       );
       return { model, attestationSeed, attestationAlgorithm, devcert, claimSecret: random.bytes(16) };
     },
-    qr(identity) {
-      const attestation = createMessageSigner(identity.attestationAlgorithm, identity.attestationSeed, crypto);
-      const content = encodeItem([attestation.thumbprint, identity.claimSecret, identity.model]);
-      return `ps1:${Buffer.from(content).toString('base64url')}`;
-    },
+    qr: (identity) => boxCode(identity, crypto),
   };
+}
+
+/** Text of the QR on the box: `ps1:` + base64url(CBOR([AK thumbprint, claim secret, model])) (section 7). */
+export function boxCode(identity: FactoryIdentity, crypto: CryptoProvider): string {
+  const attestation = createMessageSigner(identity.attestationAlgorithm, identity.attestationSeed, crypto);
+  const content = encodeItem([attestation.thumbprint, identity.claimSecret, identity.model]);
+  return `ps1:${Buffer.from(content).toString('base64url')}`;
 }

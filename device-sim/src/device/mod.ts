@@ -12,7 +12,7 @@ export {
   type TransportKey,
 } from './identity.ts';
 export { deviceLimits } from './limits.ts';
-export { createManufacturer, type Manufacturer } from './manufacturer.ts';
+export { boxCode, createManufacturer, type Manufacturer } from './manufacturer.ts';
 export type * from './ports.ts';
 export { type DeviceSettings, deviceSettings } from './settings.ts';
 export type { DeviceState } from './states.ts';

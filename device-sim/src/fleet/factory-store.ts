@@ -12,12 +12,17 @@ export function createFileFactory(
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return (name, profile) => {
     const path = join(folder, `${name}.factory`);
-    if (existsSync(path)) return fromText(readFileSync(path, 'utf8'));
+    if (existsSync(path)) return readFactory(folder, name);
     const made = manufacturer.make(profile.model.slice(0, 64), profile.suite);
     writeFileSync(`${path}.next`, toText(made), { mode: 0o600 });
     renameSync(`${path}.next`, path);
     return made;
   };
+}
+
+/** @throws Error when no device of this name was made here. */
+export function readFactory(folder: string, name: string): FactoryIdentity {
+  return fromText(readFileSync(join(folder, `${name}.factory`), 'utf8'));
 }
 
 const bytesOf = (text: string) => new Uint8Array(Buffer.from(text, 'base64'));
