@@ -4,7 +4,7 @@ import { openEmbeddedPublisher } from '@pulseseal/bus';
 import { createMemoryKeyStore, createNativeCrypto } from '@pulseseal/crypto';
 import type { Ledger } from '@pulseseal/ledger';
 import { openLog } from '@pulseseal/log';
-import { createMetrics, createSilentLogger, createSystemClock, createSystemRandom } from '@pulseseal/runtime';
+import { createLogger, createMetrics, createSilentLogger, createSystemClock, createSystemRandom } from '@pulseseal/runtime';
 import { createAedesBroker, createBusFeed, createGateway, openSqliteCatalogue } from '../src/mod.ts';
 
 /** The gateway as it runs, on loopback without TLS, with a ledger that is away: nothing of the hot path is left out. */
@@ -29,20 +29,21 @@ const limits = { maxConnections: 5_000, connectTimeoutMs: 20_000, keepaliveLimit
 const startedMs = performance.now();
 const journal = await openLog({ dir: join(dir, 'journal') });
 const feed = await openEmbeddedPublisher({ dir: join(dir, 'feed') });
+const catalogue = openSqliteCatalogue(join(dir, 'index.db'));
 const random = createSystemRandom();
 // One identity for all starts of a bench: the seed stands in for a key store on disk.
 for (const [name, value] of Object.entries(JSON.parse(process.env.BENCH_KEYS ?? '{}') as Record<string, string>))
-  await keys.put(name, Buffer.from(value, 'base64'));
+  await keys.put(name, Uint8Array.from(Buffer.from(value, 'base64')));
 const gateway = createGateway(
   {
     crypto,
     wall: clock,
     data: clock,
     random,
-    logger: createSilentLogger(),
+    logger: createLogger('edge', 'warn'),
     metrics: createMetrics('edge'),
     journal,
-    catalogue: openSqliteCatalogue(join(dir, 'index.db')),
+    catalogue,
     keys,
     ledger,
     broker: createAedesBroker({ host: '127.0.0.1', plainPort: Number(process.argv[3] ?? 0), limits }),
@@ -80,10 +81,16 @@ process.on('message', async (order: { readonly say?: string }) => {
     globalThis.gc?.();
     process.send?.({ rssBytes: process.memoryUsage().rss, heapBytes: process.memoryUsage().heapUsed });
   }
+  if (order.say === 'account') {
+    let frames = 0;
+    for (const epoch of gateway.account()) for (const [, count] of epoch.stored) frames += count;
+    process.send?.({ frames });
+  }
   if (order.say === 'stop') {
     await gateway.stop(0);
     await journal.close();
     await feed.close();
+    catalogue.close();
     const sizeOf = (path: string) => statSync(join(dir, path), { throwIfNoEntry: false })?.size ?? 0;
     process.send?.({
       stopped: true,

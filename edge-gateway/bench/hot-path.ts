@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createNativeCrypto } from '@pulseseal/crypto';
-import { topic } from '@pulseseal/protocol';
+import { parseFrame, topic } from '@pulseseal/protocol';
 import { createSystemRandom } from '@pulseseal/runtime';
 import { connectClient, passwordOf, testIdentity } from '../test/client.ts';
 import { rawCircle, rawEpoch } from '../test/raw-device.ts';
@@ -24,7 +24,8 @@ const seconds = option('seconds', 5);
 const rounds = option('rounds', 3);
 const clientCount = option('clients', 50);
 const payloadBytes = option('payload', 256);
-const framesPerSegment = option('segment', 60);
+/** 0: no closes, as the speed row asks; 60: what a minute of vitals brings, for the disk row. */
+const framesPerSegment = option('segment', 0);
 const most = option('frames', 12_000);
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const crypto = createNativeCrypto();
@@ -76,6 +77,7 @@ async function gatewayRound() {
   await any.end();
   const clients = [];
   let ciphertextBytes = 0;
+  let frameCount = 0;
   for (let i = 0; i < clientCount; i++) {
     const circle = rawCircle([gateway], crypto, random);
     const agent = await connectClient(circle.owner, { port: ready.port, gateway, crypto });
@@ -89,13 +91,17 @@ async function gatewayRound() {
     payload[2] = payloadBytes - 3;
     const frames: string[] = [];
     for (let f = 0; f < most; f++) {
-      frames.push(base64(epoch.frame({ payload }).raw));
-      ciphertextBytes += payloadBytes + 16;
+      const last = epoch.frame({ payload }).raw;
+      frames.push(base64(last));
+      ciphertextBytes += parseFrame(last).ct.length;
+      frameCount++;
+      if (framesPerSegment > 0 && (f + 1) % framesPerSegment === 0) frames.push(`c:${base64(epoch.close().ctl)}`);
     }
     clients.push({
       clientId: circle.device.name,
       password: base64(passwordOf(circle.device, gateway, null, crypto)),
       topic: circle.device.topics.u,
+      controlTopic: circle.device.topics.c,
       before: [
         { topic: circle.device.topics.o, payload: base64(epoch.opening) },
         { topic: circle.device.topics.o, payload: base64(epoch.keys) },
@@ -108,7 +114,8 @@ async function gatewayRound() {
   child.send({ say: 'stop' });
   const sizes = await stopped;
   await rm(dir, { recursive: true, force: true });
-  return { rate, sizes };
+  const share = (bytes: number) => bytes / ciphertextBytes;
+  return { rate, frameCount, disk: { journal: share(sizes.journalBytes), index: share(sizes.indexBytes), feed: share(sizes.feedBytes) } };
 }
 
 async function bareRound(): Promise<number> {
@@ -132,11 +139,13 @@ const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floo
 const a0: number[] = [];
 const bare: number[] = [];
 const own: number[] = [];
+let disk = { journal: 0, index: 0, feed: 0 };
 for (let round = 0; round < rounds; round++) {
   a0.push(verifyRate());
   bare.push(await bareRound());
   const result = await gatewayRound();
   own.push(result.rate);
+  disk = result.disk;
   console.error(
     `round ${round + 1}: A0 ${Math.round(a0.at(-1)!)}/s, bare aedes ${Math.round(bare.at(-1)!)}/s, gateway ${Math.round(result.rate)} frames/s`,
   );
@@ -149,6 +158,13 @@ console.log(
     a0PerS: Math.round(median(a0)),
     bareAedesPerS: Math.round(median(bare)),
     framesPerS: Math.round(median(own)),
+    ...(framesPerSegment > 0
+      ? {
+          // Only when everything made was sent, so --seconds must be long enough.
+          diskOverCiphertext: Number((disk.journal + disk.index + disk.feed).toFixed(3)),
+          disk: Object.fromEntries(Object.entries(disk).map(([part, share]) => [part, Number(share.toFixed(3))])),
+        }
+      : {}),
     overA0: Number((median(own) / median(a0)).toFixed(2)),
     overBareAedes: Number((median(own) / median(bare)).toFixed(2)),
   }),

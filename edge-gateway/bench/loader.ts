@@ -15,6 +15,8 @@ interface Order {
     readonly topic: string;
     /** Sent first, one after the other. */
     readonly before: readonly { readonly topic: string; readonly payload: string }[];
+    /** Closes go to this topic: an entry that begins with `c`. */
+    readonly controlTopic?: string;
     readonly frames: readonly string[];
   }[];
 }
@@ -33,7 +35,10 @@ async function run(order: Order): Promise<void> {
   const startMs = performance.now();
   for (const runner of runners) runner.start();
   const count = () => runners.reduce((sum, runner) => sum + runner.acknowledged(), 0);
-  await new Promise((resolve) => setTimeout(resolve, order.durationMs));
+  const total = order.clients.reduce((sum, c) => sum + c.frames.filter((f) => !f.startsWith('c:')).length, 0);
+  // Ends early once everything is acknowledged.
+  while (performance.now() - startMs < order.durationMs && count() < total)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   const acknowledged = count();
   process.send?.({ acknowledged, elapsedMs: performance.now() - startMs });
   setTimeout(() => process.exit(0), 50);
@@ -44,8 +49,8 @@ function prepare(order: Order, client: Order['clients'][number]): Promise<Runner
   const packets = client.frames.map((frame, i) =>
     generate({
       cmd: 'publish',
-      topic: client.topic,
-      payload: bytesOf(frame),
+      topic: frame.startsWith('c:') ? (client.controlTopic ?? '') : client.topic,
+      payload: bytesOf(frame.startsWith('c:') ? frame.slice(2) : frame),
       qos: 1,
       messageId: (i % 60_000) + 1,
       dup: false,
@@ -55,6 +60,8 @@ function prepare(order: Order, client: Order['clients'][number]): Promise<Runner
   let acknowledged = 0;
   let sent = 0;
   let isRunning = false;
+  let closes = 0;
+  const isClose = client.frames.map((frame) => frame.startsWith('c:'));
   let socket: Socket;
   const fill = () => {
     socket.cork();
@@ -71,7 +78,7 @@ function prepare(order: Order, client: Order['clients'][number]): Promise<Runner
       const next = client.before[early];
       if (next === undefined) {
         resolve({
-          acknowledged: () => acknowledged,
+          acknowledged: () => acknowledged - closes,
           start() {
             isRunning = true;
             fill();
@@ -98,7 +105,10 @@ function prepare(order: Order, client: Order['clients'][number]): Promise<Runner
         sendEarly();
       }
       if (packet.cmd === 'puback') {
-        if (isRunning) acknowledged++;
+        if (isRunning) {
+          if (isClose[((packet.messageId ?? 1) - 1)] === true) closes++;
+          acknowledged++;
+        }
         else sendEarly();
       }
     });

@@ -48,10 +48,11 @@ export function createForwarder(ports: ForwardPorts): Forwarder {
   const revoked = new Set<string>();
   let items: FeedItem[] = [];
 
-  const mayRead = (r: RecipientView): boolean => {
+  const mayReadAt = (r: RecipientView, atMs: number): boolean => {
     if (revoked.size > 0 && revoked.has(r.consent)) return false;
-    return r.expiresMs > nowMs();
+    return r.expiresMs > atMs;
   };
+  const mayRead = (r: RecipientView): boolean => mayReadAt(r, nowMs());
   const all: Forwarder['all'] = (epoch, channel, message, arrivedMs) => {
     for (const [i, r] of epoch.manifest.recipients.entries()) {
       if (epoch.wrapHashes[i] === null || !mayRead(r)) continue;
@@ -65,12 +66,12 @@ export function createForwarder(ports: ForwardPorts): Forwarder {
     frame(epoch, frame, position, arrivedMs) {
       const readers = epoch.routes.get(frame.st);
       if (readers === undefined) return;
+      let at: FeedItem['at'];
       for (let i = 0; i < readers.length; i++) {
         const reader = readers[i]!;
-        if (!mayRead(reader)) continue;
-        const message = frame.raw;
-        const at = { position, offset: PREFIX_BYTES, length: message.length };
-        items.push({ rid: reader.rid, channel: 'f', arrivedMs, message, at });
+        if (!mayReadAt(reader, arrivedMs)) continue;
+        at ??= { position, offset: PREFIX_BYTES, length: frame.raw.length };
+        items.push({ rid: reader.rid, channel: 'f', arrivedMs, message: frame.raw, at });
       }
     },
     opening(epoch, open, before, arrivedMs) {

@@ -228,7 +228,7 @@ function aedesOptions(
       }
       const inbound: InboundPacket = {
         topic: packet.topic,
-        payload: packet.payload as Uint8Array,
+        payload: plainView(packet.payload as Uint8Array),
         qos: packet.qos,
         isRetained: packet.retain,
       };
@@ -290,6 +290,9 @@ function hasControl(text: string): boolean {
   }
   return false;
 }
+
+/** Not a Buffer: its `slice` would be a view into the socket's 64 kB, not the copy that is meant. */
+const plainView = (b: Uint8Array): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.byteLength);
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

@@ -17,8 +17,13 @@ export function createBusFeed(publisher: EmbeddedPublisher, logger: Logger): Fee
   let isSlow = false;
   return {
     give(items, upstream) {
+      let lastMs = Number.NaN;
+      let suffix = '';
       const out = items.map(({ rid, channel, arrivedMs, message, at }) => {
-        const topic = `${rid}/${channel}/${Math.round(arrivedMs).toString(36)}`;
+        // One commit's items mostly came in the same few milliseconds.
+        if (arrivedMs !== lastMs) suffix = Math.round(arrivedMs).toString(36);
+        lastMs = arrivedMs;
+        const topic = `${rid}/${channel}/${suffix}`;
         if (at === undefined) return { topic, body: message };
         return { topic, reference: { log: JOURNAL_LOG, position: at.position, offset: at.offset, length: at.length } };
       });
