@@ -189,7 +189,7 @@ function quietHeadline(twin: Twin, view: ClinicalView): string {
   const { news2 } = view;
   if (news2 === null) return 'No score under 16 years';
   if (news2.missing.length === 7) return 'No present measurements';
-  return news2.total === 0 ? 'All measured signs in range' : contributorWords(view);
+  return news2.total === 0 ? 'All in range' : contributorWords(view);
 }
 
 function plainHeadline(twin: Twin): string {
