@@ -31,13 +31,13 @@ import { flipBit, isLong, message, native, samples, world } from './fixture.ts';
 
 const { oh, link, ack } = samples;
 
-/** Bits to flip: all of a short message; of a long one all of its head and tail and one bit of each further byte. */
+/** Bits to flip: all of a short message; of a long one all of its head and tail and one bit of each fifth further byte. */
 function bitsOf(bytes: Uint8Array): number[] {
   const bits: number[] = [];
   for (let bit = 0; bit < bytes.length * 8; bit++) {
     const byte = bit >> 3;
-    const isStructure = byte < 320 || byte >= bytes.length - 16;
-    if (isLong || bytes.length <= 400 || isStructure || (bit & 7) === byte % 8) bits.push(bit);
+    const isStructure = byte < 200 || byte >= bytes.length - 16;
+    if (isLong || bytes.length <= 400 || isStructure || (byte % 5 === 0 && (bit & 7) === byte % 8)) bits.push(bit);
   }
   return bits;
 }
@@ -53,7 +53,7 @@ const signedNames = [...samples.messages]
   .filter(([name, b]) => b[0] === 0xd2 && name !== 'cose receipt')
   .map(([name]) => name);
 
-describe(`one flipped bit, ${isLong ? 'every bit' : 'every bit of structure, one bit of each other byte (all: PULSESEAL_LONG=1)'}`, () => {
+describe(`one flipped bit, ${isLong ? 'every bit' : 'every bit of structure, one bit of each fifth other byte (all: PULSESEAL_LONG=1)'}`, () => {
   it.each(signedNames)(
     '%s: no signature verifies [KEY-9] [ENC-4]',
     (name) => {
