@@ -1,4 +1,4 @@
-import { codeEntry, profiles } from '@pulseseal/firmware-profiles';
+import { codeEntry, codes, profiles } from '@pulseseal/firmware-profiles';
 import type { EpochStream, Item, OpenStream } from '@pulseseal/protocol';
 import type { Context } from './context.ts';
 import type { Epoch } from './epoch.ts';
@@ -46,17 +46,30 @@ function describe(epoch: Epoch, stream: OpenStream): EpochStream {
   };
 }
 
-/** The shipped profile whose streams carry the same codes: the card says what a device is, not a name on the wire. */
-function profileOf(epoch: Epoch) {
+/** The shipped profiles whose streams could be these: the card says what a device is, not a name on the wire. */
+function profilesOf(epoch: Epoch) {
   const own = epoch.open.streams.filter((stream) => itemsOf(epoch, stream).length > 0);
-  if (own.length === 0) return undefined;
-  return profiles.find((profile) =>
+  if (own.length === 0) return [];
+  return profiles.filter((profile) =>
     own.every((stream) => {
       const known = profile.streams.find((candidate) => candidate.id === stream.id);
       const items = itemsOf(epoch, stream);
-      return known?.items.length === items.length && known.items.every((item, i) => item.code === items[i]!.code);
+      return known?.items.length === items.length && known.items.every((item, i) => isSame(item.code, items[i]!.code));
     }),
   );
 }
 
-const deviceKind = (epoch: Epoch): string => profileOf(epoch)?.name ?? 'wearable';
+const ecgLeads: ReadonlySet<number> = new Set([codes.ecgLead, codes.ecgLeadI, codes.ecgLeadII]);
+/** Which lead a chest strap or patch gives depends on where it sits. */
+const isSame = (a: number, b: number): boolean => a === b || (ecgLeads.has(a) && ecgLeads.has(b));
+
+const profileOf = (epoch: Epoch) => profilesOf(epoch)[0];
+
+/** Of several that fit none is claimed: what is measured names the device then. */
+function deviceKind(epoch: Epoch): string {
+  const fitting = profilesOf(epoch);
+  if (fitting.length === 1) return fitting[0]!.name;
+  const all = epoch.open.streams.flatMap((stream) => itemsOf(epoch, stream).map((item) => item.code));
+  if (all.some((code) => ecgLeads.has(code))) return 'ecg-sensor';
+  return fitting.length === 0 ? 'wearable' : 'motion-sensor';
+}

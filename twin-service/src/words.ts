@@ -87,7 +87,7 @@ export function plainWords(rule: PhysiologyRuleName): string {
 
 /** "chest strap" for the profile `chest-strap`. */
 export function deviceWords(kind: string): string {
-  return kind === 'unknown' ? 'device' : kind.replaceAll('-', ' ');
+  return kind === 'unknown' ? 'device' : kind.replaceAll('-', ' ').replace(/^ecg\b/, 'ECG');
 }
 
 export type TechnicalCause = SilenceCause | 'refused';

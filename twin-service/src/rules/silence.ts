@@ -29,7 +29,9 @@ export function silenceConditions(twin: Twin, input: SilenceInput): TechnicalCon
   const watched = Object.values(twin.devices).filter((device) => device.eh !== null);
   if (watched.length === 0) return out;
   const { wallMs, edge } = input;
-  const gatewayForMs = edge === null ? 0 : wallMs - edge.heardWallMs;
+  // Whatever comes through shows that the gateway is there; at a start nothing has had the time to come.
+  const heardMs = watched.map((device) => device.heardWallMs);
+  const gatewayForMs = edge === null ? 0 : wallMs - Math.max(edge.heardWallMs, ...heardMs);
   const way = wayCondition(gatewayForMs, edge?.processorLagMs ?? 0);
   if (way !== undefined) out.push(way);
   for (const device of watched) {

@@ -150,6 +150,7 @@ const deviceKinds: Record<string, string> = {
   'wrist-band': 'Wrist band',
   'bedside-hub': 'Bedside hub',
   'ecg-patch': 'ECG patch',
+  'ecg-sensor': 'ECG sensor',
 };
 
 export const deviceTitle = (kind: string): string =>
