@@ -124,11 +124,11 @@ export async function createEdgeGround(options: EdgeGroundOptions): Promise<Edge
 }
 
 function runEdgeProcess(settings: EdgeZoneSettings, told: (text: string) => void) {
-  const child: ChildProcess = fork(
-    fileURLToPath(new URL('../../src/processes/main.ts', import.meta.url)),
-    ['edge'],
-    { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] },
-  );
+  const child: ChildProcess = fork(fileURLToPath(new URL('../../src/processes/main.ts', import.meta.url)), ['edge'], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: [],
+  });
   child.stderr?.setEncoding('utf8').on('data', told);
   const waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void }>();
   const started = Promise.withResolvers<EdgeReady | undefined>();
