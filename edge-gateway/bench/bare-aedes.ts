@@ -14,4 +14,9 @@ server.listen(0, '127.0.0.1', () => {
   const address = server.address();
   process.send?.({ port: typeof address === 'object' ? address?.port : 0 });
 });
+process.on('message', () => {
+  globalThis.gc?.();
+  const { rss, heapUsed } = process.memoryUsage();
+  process.send?.({ rssBytes: rss, heapBytes: heapUsed });
+});
 process.on('disconnect', () => process.exit(0));

@@ -11,7 +11,7 @@ import { receivePapers } from './steps/papers.ts';
 import type { RecipientDesk } from './steps/recipient.ts';
 
 /**
- * The checks of each channel in their order, cheapest first. The steps hold to it and `test/flow.test.ts` holds the
+ * The checks of each channel in their order, cheapest first. The steps hold to it and `test/refusals.test.ts` holds the
  * steps: a message that breaks two rules is refused by the earlier one.
  */
 export const FLOW = {

@@ -1,6 +1,6 @@
 import type { PreparedHmac } from '@pulseseal/crypto';
 import type { Position } from '@pulseseal/log';
-import type { CoseKey, RecipientRole } from '@pulseseal/protocol';
+import type { CoseKey, RecipientRole, RefusalName } from '@pulseseal/protocol';
 import type { Bucket } from './buckets.ts';
 import type { Session } from './ports.ts';
 import type { ReceivedSet } from './received.ts';
@@ -71,7 +71,8 @@ export interface PendingEpoch {
 }
 
 export interface EarlyFrame {
-  readonly run: (epoch: EpochState | undefined) => void;
+  /** Without an epoch: the refusal that the frame gets. */
+  readonly run: (epoch: EpochState | RefusalName) => void;
 }
 
 export interface EpochState {

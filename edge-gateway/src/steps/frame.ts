@@ -1,6 +1,6 @@
 import { toHex } from '@pulseseal/crypto';
 import type { Position } from '@pulseseal/log';
-import { checkFrameTag, type Frame, parseFrame, refuse, type VerifiedFrame } from '@pulseseal/protocol';
+import { checkFrameTag, type Frame, parseFrame, Refusal, type RefusalName, refuse, type VerifiedFrame } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
 import { findEpoch, loadEpoch } from '../epochs.ts';
 import type { Waiter } from '../journal.ts';
@@ -157,12 +157,8 @@ function waitForEpoch(border: Border, session: ClientSession, device: DeviceStat
   const kept = parseFrame(frame.raw.slice(), border.settings.maxFrameBytes);
   pending.waiting.push({
     run(epoch) {
-      if (epoch !== undefined) return admitFrame(border, session, epoch, kept, done);
-      try {
-        refuse('unknown-epoch');
-      } catch (error) {
-        done(refused(border, session, error, { eh: kept.eh }));
-      }
+      if (typeof epoch !== 'string') admitFrame(border, session, epoch, kept, done);
+      else done(refused(border, session, new Refusal(epoch), { eh: kept.eh }));
     },
   });
 }
@@ -183,12 +179,13 @@ export function readBack(
   oh: Uint8Array | undefined,
   load: () => Promise<EpochState | undefined>,
 ): PendingEpoch {
-  const release = (epoch: EpochState | undefined) => {
+  const release = (epoch: EpochState | RefusalName) => {
     const { waiting } = pending;
     pending.waiting = [];
     for (const early of waiting) early.run(epoch);
   };
-  const cancel = border.wall.after(border.settings.earlyFrameMs, () => release(undefined));
+  // Still being opened: `unknown-epoch` would make the device send its opening again into the same queue.
+  const cancel = border.wall.after(border.settings.earlyFrameMs, () => release('rate'));
   const ready = load()
     .then((epoch) => {
       if (epoch !== undefined && !device.live.includes(epoch) && !device.bulk.includes(epoch)) keepLive(device, epoch);
@@ -205,7 +202,7 @@ export function readBack(
     .then((epoch) => {
       cancel();
       device.pending.delete(ehHex);
-      release(epoch);
+      release(epoch ?? 'unknown-epoch');
       return epoch;
     });
   const pending: PendingEpoch = { oh, waiting: [], ready };
