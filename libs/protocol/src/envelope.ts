@@ -18,22 +18,23 @@ export function frameAad(oh: Uint8Array, hdr: Uint8Array): Uint8Array {
   return concat(ENCRYPT0, lengthByte(oh, hdr.length), oh, hdr);
 }
 
-/** `untagged` = the frame without its last item: hdr, then the encoded ct. */
-export function frameMacInput(oh: Uint8Array, untagged: Uint8Array, hdrLength: number): Uint8Array {
-  const out = new Uint8Array(MAC0.length + 1 + oh.length + untagged.length);
-  out.set(MAC0);
-  out[MAC0.length] = oh.length + hdrLength;
-  out.set(oh, MAC0.length + 1);
-  out.set(untagged, MAC0.length + 1 + oh.length);
-  return out;
+/** MAC0 up to and including the length byte of `oh || hdr`, by that length: a header has at most 48 bytes, `oh` 32. */
+const MAC0_HEADS: readonly Uint8Array[] = Array.from({ length: 128 }, (_, length) =>
+  concat(MAC0, new Uint8Array([length])),
+);
+
+/**
+ * What the gateway tag covers, in parts that follow one another, so that the edge copies no frame to check it.
+ * `untagged` = the frame without its last item: hdr, then the encoded ct.
+ */
+export function frameMacParts(oh: Uint8Array, untagged: Uint8Array, hdrLength: number): readonly Uint8Array[] {
+  const head = MAC0_HEADS[oh.length + hdrLength];
+  if (head === undefined) throw new RangeError('a frame header is never that long');
+  return [head, oh, untagged];
 }
 
-export function leafInput(oh: Uint8Array, untagged: Uint8Array): Uint8Array {
-  const out = new Uint8Array(1 + oh.length + untagged.length);
-  out.set(LEAF);
-  out.set(oh, 1);
-  out.set(untagged, 1 + oh.length);
-  return out;
+export function leafParts(oh: Uint8Array, untagged: Uint8Array): readonly Uint8Array[] {
+  return [LEAF, oh, untagged];
 }
 
 /** ctl and rack: `["MAC0", h'a10104', oh, bytes before the tag item]`; pre: the same over the open's bytes. */

@@ -1,4 +1,4 @@
-import { type CryptoProvider, concat, equalBytes } from '@pulseseal/crypto/browser';
+import { type CryptoProvider, equalBytes } from '@pulseseal/crypto/browser';
 import { refuse } from './refusal.ts';
 
 /** RFC 9162 section 2.1 trees (SPEC clauses LOG-2 and LOG-3). Leaves are given as hashes. */
@@ -8,11 +8,11 @@ const NODE = new Uint8Array([1]);
 
 /** Entry of the evidence log: SHA-256(0x00 || whole message). */
 export function logLeaf(message: Uint8Array, crypto: CryptoProvider): Uint8Array {
-  return crypto.sha256(concat(LEAF, message));
+  return crypto.sha256Parts(LEAF, message);
 }
 
 export function nodeHash(left: Uint8Array, right: Uint8Array, crypto: CryptoProvider): Uint8Array {
-  return crypto.sha256(concat(NODE, left, right));
+  return crypto.sha256Parts(NODE, left, right);
 }
 
 /** By doubling: a logarithm rounds to a whole number far from a power of two. */

@@ -1,6 +1,6 @@
 import { type CryptoProvider, equalBytes, type PreparedHmac } from '@pulseseal/crypto/browser';
 import { Reader } from './cbor.ts';
-import { frameAad, frameMacInput, leafInput, mac0Input } from './envelope.ts';
+import { frameAad, frameMacParts, leafParts, mac0Input } from './envelope.ts';
 import { nonceOf, type SegmentKey } from './keyschedule.ts';
 import { LIMITS } from './limits.ts';
 import type { Ctl } from './messages/ctl.ts';
@@ -43,7 +43,7 @@ function demandEpoch(eh: Uint8Array, oh: Uint8Array): void {
 }
 
 export function frameLeaf(frame: Frame, oh: Uint8Array, crypto: CryptoProvider): Uint8Array {
-  return crypto.sha256(leafInput(oh, frame.raw.subarray(0, frame.untaggedLength)));
+  return crypto.sha256Parts(...leafParts(oh, frame.raw.subarray(0, frame.untaggedLength)));
 }
 
 /** The edge's online check [FRAME-4]. @throws Refusal mac-fail, unknown-epoch */
@@ -55,9 +55,9 @@ export function checkFrameTag(
 ): VerifiedFrame {
   demandEpoch(frame.eh, oh);
   const untagged = frame.raw.subarray(0, frame.untaggedLength);
-  const expected = upKey(frameMacInput(oh, untagged, frame.hdrLength)).subarray(0, 8);
+  const expected = upKey(...frameMacParts(oh, untagged, frame.hdrLength)).subarray(0, 8);
   if (!equalBytes(expected, frame.gt)) refuse('mac-fail');
-  return new VerifiedFrame(proofOfCheck, frame, oh, crypto.sha256(leafInput(oh, untagged)), 'tag');
+  return new VerifiedFrame(proofOfCheck, frame, oh, crypto.sha256Parts(...leafParts(oh, untagged)), 'tag');
 }
 
 /** Bulk: the closes authenticate the frames. `leaves` are those of a close whose signature and root were checked. */

@@ -1,6 +1,6 @@
 import { type CryptoProvider, concat, type PreparedHmac } from '@pulseseal/crypto/browser';
 import { Writer } from './cbor.ts';
-import { frameAad, frameMacInput, leafInput, mac0Input } from './envelope.ts';
+import { frameAad, frameMacParts, leafParts, mac0Input } from './envelope.ts';
 import { nonceOf, type SegmentKey } from './keyschedule.ts';
 import { type CtlNumber, encodeUntaggedCtl } from './messages/ctl.ts';
 import { encodeFrameHeader, type FrameType } from './messages/frame.ts';
@@ -45,10 +45,11 @@ export function sealFrame(
     frameAad(f.oh, hdr),
   );
   const untagged = new Writer(hdr.length + ct.length + 8).raw(hdr).bytes(ct).finish();
-  const tag = upKey === undefined ? new Uint8Array(0) : upKey(frameMacInput(f.oh, untagged, hdr.length)).subarray(0, 8);
+  const tag =
+    upKey === undefined ? new Uint8Array(0) : upKey(...frameMacParts(f.oh, untagged, hdr.length)).subarray(0, 8);
   return {
     raw: new Writer(untagged.length + 16).raw(untagged).bytes(tag).finish(),
-    leaf: crypto.sha256(leafInput(f.oh, untagged)),
+    leaf: crypto.sha256Parts(...leafParts(f.oh, untagged)),
     untaggedLength: untagged.length,
   };
 }

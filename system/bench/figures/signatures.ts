@@ -36,8 +36,14 @@ async function run(context: BenchContext): Promise<FigureResult> {
       const { frames, elapsedMs } = await load.ask<RoundResult>('go', { window: WINDOW });
       return { a0, own: (frames * 1000) / elapsedMs, ownPerCpuS: frames / (gateway.cpuS() - before) };
     });
-    const overA0 = sampleOf('x', rounds.map((r) => r.own / r.a0));
-    const framesPerS = sampleOf('frames/s', rounds.map((r) => r.own));
+    const overA0 = sampleOf(
+      'x',
+      rounds.map((r) => r.own / r.a0),
+    );
+    const framesPerS = sampleOf(
+      'frames/s',
+      rounds.map((r) => r.own),
+    );
     return {
       lines: [
         {
@@ -50,9 +56,15 @@ async function run(context: BenchContext): Promise<FigureResult> {
         },
       ],
       samples: {
-        a0PerS: sampleOf('verifications/s', rounds.map((r) => r.a0)),
+        a0PerS: sampleOf(
+          'verifications/s',
+          rounds.map((r) => r.a0),
+        ),
         framesPerS,
-        framesPerCpuS: sampleOf('frames per s of CPU', rounds.map((r) => r.ownPerCpuS)),
+        framesPerCpuS: sampleOf(
+          'frames per s of CPU',
+          rounds.map((r) => r.ownPerCpuS),
+        ),
         overA0,
       },
       warmUps: context.warmUps,
@@ -63,7 +75,7 @@ async function run(context: BenchContext): Promise<FigureResult> {
       ],
     };
   } finally {
-    for (const child of [verify, gateway, load]) await child.kill();
+    for (const child of [verify, gateway, load]) await child.end();
     await rm(dir, { recursive: true, force: true });
   }
 }

@@ -101,7 +101,7 @@ export async function connectRaw(options: RawConnect): Promise<RawClient> {
     );
   });
   closed = () => {};
-  return {
+  const client: RawClient = {
     socket,
     get isClosed() {
       return isClosed;
@@ -128,7 +128,7 @@ export async function connectRaw(options: RawConnect): Promise<RawClient> {
         fill();
       }),
     publish(topic, payload) {
-      return this.run([publishPacket(topic, payload, MAX_MESSAGE_ID + 1)], 1);
+      return client.run([publishPacket(topic, payload, MAX_MESSAGE_ID + 1)], 1);
     },
     subscribe: (topic) =>
       new Promise((resolve) => {
@@ -147,6 +147,7 @@ export async function connectRaw(options: RawConnect): Promise<RawClient> {
     },
     end: () => void socket.destroy(),
   };
+  return client;
 }
 
 function openSocket(options: RawConnect): Promise<{ socket: Socket; exporter: Uint8Array | null }> {
