@@ -189,7 +189,8 @@ function quietHeadline(twin: Twin, view: ClinicalView): string {
   const { news2 } = view;
   if (news2 === null) return 'No score under 16 years';
   if (news2.missing.length === 7) return 'No present measurements';
-  return news2.total === 0 ? 'All in range' : contributorWords(view);
+  if (news2.total > 0) return contributorWords(view);
+  return news2.missing.length === 0 ? 'All in range' : 'What is measured is in range';
 }
 
 function plainHeadline(twin: Twin): string {

@@ -39,7 +39,7 @@ export function silenceConditions(twin: Twin, input: SilenceInput): TechnicalCon
     const isQuiet = quietForMs >= quietLimitMs(device);
     if (isQuiet && way === undefined) out.push(quiet(device, quietForMs));
     // The last word of a device that fell silent stands: a strap taken off and then out of range is still off.
-    out.push(...bodyConditions(device, wallMs));
+    out.push(...bodyConditions(twin, device, wallMs));
     if (!isQuiet) out.push(...heardConditions(twin, device, input));
     const refusal = device.refusal;
     if (refusal !== null && wallMs - refusal.wallMs < silence.refusedHoldMs) {
@@ -88,11 +88,15 @@ function quiet(device: DeviceState, forMs: number): TechnicalCondition {
   return condition('device-gone', device, forMs);
 }
 
-function bodyConditions(device: DeviceState, wallMs: number): TechnicalCondition[] {
-  if (device.state === 'shutdown' || device.state === 'charging') return [];
+function bodyConditions(twin: Twin, device: DeviceState, wallMs: number): TechnicalCondition[] {
+  if (device.state === 'charging') return [];
+  // Switched off, or back and not heard yet: nobody said that it was put on again, so the alert that stands goes on.
+  const stands = twin.open.some((alert) => alert.rule === 'silence-off-body' && alert.device === device.device);
+  if (device.state === 'shutdown' || (device.state === 'unknown' && stands))
+    return stands ? [condition('off-body', device, 0)] : [];
   if (device.state === 'off-body') {
     const forMs = wallMs - device.stateSinceWallMs;
-    return forMs >= silence.offBodyMs ? [condition('off-body', device, forMs)] : [];
+    return stands || forMs >= silence.offBodyMs ? [condition('off-body', device, forMs)] : [];
   }
   const bad = device.streams.filter(
     (stream) => stream.badSinceWallMs !== null && wallMs - stream.badSinceWallMs >= silence.offBodyMs && !stream.paused,
