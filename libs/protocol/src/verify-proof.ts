@@ -13,7 +13,7 @@ import { demand, Refusal, type RefusalName, refuse } from './refusal.ts';
 
 /** Offline verification of a proof bundle (SPEC clause PROOF-2): one verdict a step, each from the bundle's bytes alone. */
 
-export const PROOF_CHECKS = ['sensor', 'manifest', 'segment', 'log', 'ledger', 'disclosure'] as const;
+export const PROOF_CHECKS = ['sensor', 'manifest', 'segment', 'log', 'head', 'ledger', 'disclosure'] as const;
 export type ProofCheckName = (typeof PROOF_CHECKS)[number];
 
 export interface ProofCheck {
@@ -82,6 +82,7 @@ export function verifyProof(bytes: Uint8Array, trust: TrustAnchors | undefined, 
   run('manifest', () => checkManifest(parsed, crypto));
   run('segment', () => checkSegment(parsed, crypto));
   run('log', () => checkLog(parsed, crypto));
+  run('head', () => checkHead(parsed, crypto));
   run('ledger', () => checkLedger(parsed, crypto));
   let reading: DisclosedReading | undefined;
   if (parsed.proof.disclosure !== undefined) {
@@ -185,9 +186,16 @@ function checkLog(p: Parsed, crypto: CryptoProvider): string {
   const { size, index, path } = p.proof.logInclusion;
   demand(size === sth.body.size, 'path-invalid');
   verifyInclusion({ index, size, leaf: logLeaf(p.proof.close, crypto), path, root: sth.body.root }, crypto);
+  return `the segment's close is entry ${index} of ${size} in the gateway's log`;
+}
+
+/** The head that the ledger holds: the one above, or a later one whose log only grew. */
+function checkHead(p: Parsed, crypto: CryptoProvider): string {
+  const sth = readSth(p.proof.sth, p, crypto);
+  const { size } = sth.body;
   if (p.proof.anchoredSth === null) {
     demand(p.proof.consistency.length === 0, 'consistency-invalid');
-    return `entry ${index} of the gateway's log of ${size}`;
+    return `the gateway signed the head of ${size} entries`;
   }
   const anchored = readSth(p.proof.anchoredSth, p, crypto);
   demand(!equalBytes(p.proof.anchoredSth, p.proof.sth), 'consistency-invalid');
@@ -202,7 +210,7 @@ function checkLog(p: Parsed, crypto: CryptoProvider): string {
     },
     crypto,
   );
-  return `entry ${index} of the gateway's log of ${size}, which grew to ${anchored.body.size}`;
+  return `the gateway signed the head of ${size} entries and a later one of ${anchored.body.size}, which only adds`;
 }
 
 function readSth(bytes: Uint8Array, p: Parsed, crypto: CryptoProvider): Signed<'sth'> {

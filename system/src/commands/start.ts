@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createSystemClock } from '@pulseseal/runtime';
 import { openDataFolder } from '../start/circle.ts';
-import { jsonLines, plainLines } from '../start/lines.ts';
+import { jsonLines, plainLines, type RuleAlert } from '../start/lines.ts';
 import { OptionError, ports, type RawStartOptions, startOptions } from '../start/options.ts';
 import { type System, startSystem } from '../start/supervisor.ts';
 import { startTable } from '../table.ts';
@@ -26,19 +26,23 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
   let system: System | undefined;
   const records = new Map<string, string>();
   const origins = new Map<string, number>();
+  // Zones speak as soon as they run; `ready` goes first all the same.
+  let early: (() => void)[] | undefined = [];
+  const inOrder = (tell: () => void) => (early === undefined ? tell() : void early.push(tell));
+  const tellAlert = (alert: RuleAlert) => {
+    const record = records.get(alert.patient);
+    const originMs = origins.get(alert.patient);
+    const place =
+      record === undefined || originMs === undefined
+        ? undefined
+        : { record, recordTimeMs: Math.round(alert.atMs - originMs) };
+    lines.alert(alert, place);
+  };
   try {
     system = await startSystem(options, folder, wall, {
-      alert(alert) {
-        const record = records.get(alert.patient);
-        const originMs = origins.get(alert.patient);
-        const place =
-          record === undefined || originMs === undefined
-            ? undefined
-            : { record, recordTimeMs: Math.round(alert.atMs - originMs) };
-        lines.alert(alert, place);
-      },
+      alert: (alert) => inOrder(() => tellAlert(alert)),
       began: ({ patient, originMs }) => origins.set(patient, originMs),
-      reading: lines.reading,
+      reading: (reading) => inOrder(() => lines.reading(reading)),
       progress(step) {
         if (!options.json) say(`starting: ${step} ...\n`);
       },
@@ -52,6 +56,8 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
       metrics: system.metrics,
       data: options.dataDir,
     });
+    for (const tell of early) tell();
+    early = undefined;
     (options.json ? say : (text: string) => process.stdout.write(text))(
       startTable({
         clinicianUrl: system.clinician.url,

@@ -32,6 +32,7 @@ import {
 } from '@pulseseal/twin-service';
 import { ROTATE_MARK } from '../commands/keys.ts';
 import { openProofSource } from '../proof/source.ts';
+import type { RuleAlert } from '../start/lines.ts';
 import type { CareAccount } from '../start/totals.ts';
 import { createActedOn } from './acted-on.ts';
 import { atRest, openWard, takeRotateMark, type Ward } from './care-state.ts';
@@ -106,6 +107,7 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
     ready,
     calls: {
       invite: async (people: readonly Person[]) => {
+        announceSystemOff(twins, ward, emit);
         const isRotation = await takeRotateMark(join(base.dir, ROTATE_MARK));
         const invitations = await inviteAll(base, people, ward, identity, isRotation);
         await putRecipients(base, invitations, identity, ledger);
@@ -166,6 +168,26 @@ async function openTwins(base: ZoneBase, settings: CareZoneSettings, ward: Ward)
   );
 }
 
+function ruleAlert(
+  patient: string,
+  { rule, priority, reason }: Pick<RuleAlert, 'rule' | 'priority' | 'reason'>,
+  state: RuleAlert['state'],
+  atMs: number,
+): RuleAlert {
+  return { patient, rule, priority, state, atMs, reason };
+}
+
+/** "System off" was noted while the twins were rebuilt, before anybody could listen. */
+function announceSystemOff(twins: TwinService, ward: Ward, emit: Emit): void {
+  if ((twins.raisedCounts()['system-off'] ?? 0) === 0) return;
+  for (const { patient } of ward.entries) {
+    const alert = twins.twin(patient)?.cleared.findLast((known) => known.rule === 'system-off');
+    if (alert === undefined) continue;
+    emit('alert', ruleAlert(patient, alert, 'raised', alert.raisedAtMs));
+    emit('alert', ruleAlert(patient, alert, 'cleared', alert.clearedAtMs ?? alert.raisedAtMs));
+  }
+}
+
 /** Alerts, and now and then a reading, to whoever started the system. */
 function announce(twins: TwinService, emit: Emit, base: ZoneBase): void {
   twins.onAlert(({ patient, alert, change }) => {
@@ -175,14 +197,7 @@ function announce(twins: TwinService, emit: Emit, base: ZoneBase): void {
         : change === 'acknowledged'
           ? alert.acknowledged?.atMs
           : alert.raisedAtMs;
-    emit('alert', {
-      patient,
-      rule: alert.rule,
-      priority: alert.priority,
-      state: change,
-      atMs: atMs ?? twins.nowMs(),
-      reason: alert.reason,
-    });
+    emit('alert', ruleAlert(patient, alert, change, atMs ?? twins.nowMs()));
   });
   let lastMs = Number.NEGATIVE_INFINITY;
   let lastAnchoredMs = Number.NEGATIVE_INFINITY;
