@@ -252,6 +252,10 @@ export function createCounterpart(ports: {
   };
   // One after the other, as a gateway that queues 0-RTT frames until the open is verified.
   const inOrder = createSerial();
+  const takeBulk = async (carrier: string, parts: readonly Uint8Array[]): Promise<void> => {
+    for (const part of parts) await takeWhole(part);
+    for (const [eh, epoch] of epochs) if (epoch.leaves.size > 0 && eh !== carrier) me.progress(eh, { carrier });
+  };
   const take = async (name: string, bytes: Uint8Array): Promise<void> => {
     const channel = name.at(-1);
     const message = parseMessage(bytes);
@@ -278,7 +282,7 @@ export function createCounterpart(ports: {
         if (epoch?.link === undefined) throw new Error('ctl without keys');
         openCtl(message, epoch.oh, epoch.link.up);
         if (message.mt === CTL.close) takeClose(message.content);
-        else if (message.mt === CTL.bulk) for (const part of parseBulk(message.content)) await takeWhole(part);
+        else if (message.mt === CTL.bulk) await takeBulk(hex(message.eh), parseBulk(message.content));
         else if (message.mt === CTL.bye) me.byes.push(1);
         else if (message.mt === CTL.repair) {
           const repair = parseRepair(message.content);

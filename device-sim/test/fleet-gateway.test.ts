@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMemoryKeyStore, createNativeCrypto } from '@pulseseal/crypto';
@@ -27,10 +27,18 @@ describe('a fleet with its agents at a real gateway over TLS', () => {
   let dir: string;
   /** The gateway gets a new port at each restart; devices know one address. */
   let door: Server;
+  let isOpen = true;
+  const through = new Set<Socket>();
   beforeAll(async () => {
     world = await createWorld();
     dir = await mkdtemp(join(tmpdir(), 'fleet-'));
     door = createServer((socket) => {
+      if (!isOpen) {
+        socket.destroy();
+        return;
+      }
+      through.add(socket);
+      socket.on('close', () => through.delete(socket));
       const inner = connect(world.address.tlsPort!, '127.0.0.1');
       socket.pipe(inner).pipe(socket);
       for (const [a, b] of [
@@ -52,10 +60,10 @@ describe('a fleet with its agents at a real gateway over TLS', () => {
   const maker = createManufacturer(random.bytes(32), { wall, random, crypto });
   const createParts = (seed: number, people: number, speed: number, port: number) => {
     const data = createScaledClock(wall, { originMs: wall.nowMs(), speed });
-    const factory = createFileFactory(join(dir, 'factory'), maker);
+    const factory = createFileFactory(join(dir, `factory-${seed}`), maker);
     const url = `mqtts://127.0.0.1:${port}`;
     const link = () => createMqttLink({ clock: wall, random }, { url, reconnectMs: [100, 500] });
-    const flash = (name: string) => createFileFlash(join(dir, 'devices'), name);
+    const flash = (name: string) => createFileFlash(join(dir, `devices-${seed}`), name);
     const ports = { wall, data, random, crypto, factory, link, flash };
     const bodies = createDemoCircle(people, seed);
     const fleet = createFleet(ports, {
@@ -160,6 +168,28 @@ describe('a fleet with its agents at a real gateway over TLS', () => {
     expect(await parts.fleet.drain(15_000)).toBe(true);
     expectNothingLost(parts.fleet);
     expect(parts.fleet.account().sent).toBeGreaterThan(before.sent);
+    await agent.stop();
+    await link.disconnect();
+  }, 90_000);
+
+  it('hands in by bulk what was measured while no gateway could be reached for several epochs', async () => {
+    const { port } = door.address() as AddressInfo;
+    const parts = createParts(7, 1, 1, port);
+    const { agent, link } = await claimAll(parts);
+    parts.fleet.start();
+    await allLive(parts.fleet);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    isOpen = false;
+    for (const socket of through) socket.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 16_000));
+    isOpen = true;
+    await until(() => parts.fleet.members.every((m) => m.device.connected), 10_000);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(await parts.fleet.drain(15_000)).toBe(true);
+    expectNothingLost(parts.fleet);
+    const account = parts.fleet.account();
+    expect(account.devices.every((device) => device.epochs.length >= 4)).toBe(true);
+    expect(account.acknowledged).toBe(account.sent);
     await agent.stop();
     await link.disconnect();
   }, 90_000);

@@ -237,8 +237,10 @@ export async function createPatientAgent(ports: AgentPorts, settings: AgentSetti
   ) => {
     const pseudonym = random.bytes(16);
     let claim: ReturnType<typeof makeClaim> | undefined;
+    let isClaimed = false;
     link.onClose(() => {
       for (const [entry, other] of links) if (other === link) links.delete(entry);
+      if (order !== undefined && !isClaimed) failed(agentFailure('link-closed'));
     });
     serveLink(link, order === undefined ? undefined : parseBoxCode(order.code), {
       refused,
@@ -250,6 +252,7 @@ export async function createPatientAgent(ports: AgentPorts, settings: AgentSetti
       answered(devcert, ack, code) {
         const key = checkAnswer(claim!, code, devcert, ack, ports);
         const entry = enrol(key, pseudonym, code.model, order!);
+        isClaimed = true;
         links.set(entry, link);
         link.send(entry.endorse);
         link.send(entry.manifests.at(-1)!);

@@ -9,6 +9,7 @@ export const AGENT_FAILURES = {
     text: 'The device certificate is not from a known maker. Add the maker key or return the device.',
   },
   'claim-answer-wrong': { kind: 'refused', text: 'The answer to the claim does not belong to this device. Try again.' },
+  'link-closed': { kind: 'retry-later', text: 'The device went away. Bring it near and try again.' },
   'recipient-known': { kind: 'refused', text: 'This recipient is in the manifest already.' },
   'recipient-unknown': { kind: 'refused', text: 'This recipient is not in the manifest.' },
   'recipient-count': { kind: 'refused', text: 'A manifest has at most 16 recipients. Remove one first.' },

@@ -3,7 +3,10 @@ import type { Clock } from '@pulseseal/runtime';
 import { deviceLimits } from './limits.ts';
 import type { SpoolEpoch } from './spool-epoch.ts';
 
-/** Older and offline epochs, as whole messages inside MACed control messages of the live epoch (mt 8). */
+/**
+ * Older and offline epochs, as whole messages inside MACed control messages of the live epoch (mt 8). Freed by `progress`
+ * alone: a PUBACK says that the bulk came, not that each message in it was taken.
+ */
 export interface Bulk {
   pump(): void;
   tick(): void;
@@ -20,9 +23,6 @@ export interface BulkHooks {
   /** Oldest first: owed epochs that must go by bulk. */
   epochs(): readonly SpoolEpoch[];
   publish(content: Uint8Array): Promise<void>;
-  countsPuback(): boolean;
-  /** All of these are on the gateway's disk. */
-  acknowledged(epoch: SpoolEpoch, part: BulkPart): void;
 }
 
 export type BulkPart =
@@ -80,8 +80,7 @@ export function createBulk(wall: Clock, hooks: BulkHooks): Bulk {
       () => {
         if (mine !== generation || !inFlight.delete(batch)) return;
         tries = 0;
-        if (hooks.countsPuback()) for (const unit of units) hooks.acknowledged(unit.epoch, unit.part);
-        else batch.dueMs = wall.monotonicMs() + deviceLimits.progressTimeoutMs;
+        batch.dueMs = wall.monotonicMs() + deviceLimits.progressTimeoutMs;
         pump();
       },
       () => {

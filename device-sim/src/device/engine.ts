@@ -185,12 +185,6 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     isReady: () => connected && current?.spool.accepted === true,
     epochs: () => [...spool.epochs()].filter((e) => e !== current?.spool && isOwed(e) && !goesDirect(e)),
     publish: (content) => control.send(current!, CTL.bulk, content),
-    countsPuback,
-    acknowledged(epoch, part) {
-      if (part.kind === 'opening') spool.accept(epoch);
-      else if (part.kind === 'close') spool.acknowledgeClose(epoch, part.sg);
-      else spool.acknowledge(epoch, [[part.seq, 1]], 0);
-    },
   });
 
   const dtOf = (atMs: number): number => {
@@ -323,6 +317,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     });
     memory.openEpoch = kept.eh;
     ports.save();
+    const waiting = [...spool.epochs()];
+    for (const oldest of waiting.slice(0, -deviceLimits.maxSpoolEpochs)) spool.giveUp(oldest);
     const entry: LinkedEpoch = { keys, spool: kept, highestDown: -1, n: 0, racks: new Map() };
     // A predecessor that was never accepted has no gateway that knows it: it goes by bulk.
     linked = [...linked.filter((old) => old.spool.accepted && !bulkOnly.has(old.spool.eh)).slice(-1), entry];

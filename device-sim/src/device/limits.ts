@@ -10,10 +10,6 @@ export const deviceLimits = {
   windowFrames: 16,
   /** Of the window, what backlog may use while current frames wait: current first [9], backlog never starves. */
   windowBacklog: 4,
-  /** Frames sent before `accept`: the gateway queues no more (64) and no longer than 2 s [8, 26]. */
-  windowBeforeAccept: 16,
-  /** Control messages in flight (open, keys, closes, repairs). */
-  maxControlInFlight: 4,
   /** A publish unanswered this long is sent again, same bytes. */
   publishTimeoutMs: 5_000,
   /** A frame answered but not covered by progress is sent again after this, doubling to the second number. */
@@ -21,15 +17,12 @@ export const deviceLimits = {
   progressTimeoutMaxMs: 80_000,
   /** Samples that wait while an epoch opens (a few KEM operations): beyond, the newest is refused and counted. */
   maxPendingSamples: 16_384,
-  /** Above this many frames not yet acknowledged `pressure()` is 1 and a fleet slows its body down. */
-  pressureFrames: 512,
   /** Forward limit on counters a gateway's resync may cause, over what the device remembers [16]. */
   resyncJump: 2 ** 20,
   /** Beacon serials may rise by this at once: a stolen gateway key must not burn the number range. */
   beaconSerialJump: 2 ** 20,
   /** Frames of one epoch [5, 10]. */
   maxEpochFrames: 2 ** 24 - 1,
-  maxSegments: 2 ** 24 - 1,
   /** Items of one repair [5]. */
   maxRepairItems: 4_096,
   /** A nack for the same thing is answered at most this often [9]. */

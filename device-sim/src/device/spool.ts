@@ -22,6 +22,8 @@ export interface Spool {
   accept(epoch: SpoolEpoch): void;
   refuse(epoch: SpoolEpoch, seq: number): boolean;
   end(epoch: SpoolEpoch): void;
+  /** Too many epochs wait: this one is let go, its frames counted as dropped. */
+  giveUp(epoch: SpoolEpoch): void;
   /** Writes acknowledgements down, compacts when worth it, and lets finished epochs go. */
   flush(): void;
   clear(): void;
@@ -339,6 +341,16 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
     end(epoch) {
       dirty = true;
       epoch.ended = true;
+    },
+    giveUp(epoch) {
+      const entry = freshOf(epoch);
+      for (const seq of epoch.frames.keys()) {
+        epoch.dropped.add(seq, 1);
+        entry.dropped.add(seq, 1);
+      }
+      flush();
+      write({ kind: 'done', eh: epoch.eh });
+      remove(epoch);
     },
     flush,
     clear() {
