@@ -10,7 +10,7 @@ import {
   signRoot,
 } from '@pulseseal/protocol';
 import { type Clock, Failure, type Logger } from '@pulseseal/runtime';
-import type { Catalogue, CloseRow, EpochRow } from './catalogue.ts';
+import type { Catalogue, EpochRow } from './catalogue.ts';
 import type { Forwarder } from './forward.ts';
 import type { Identity } from './identity.ts';
 import type { Instruments } from './instruments.ts';
@@ -109,11 +109,27 @@ export function createEvidenceLog(ports: EvidencePorts, identity: Identity, sett
   const sendReceipts = async (from: number, size: number) => {
     const rids = new Set<string>();
     const nowMs = wall.nowMs();
+    // Most entries of a batch are closes of a few epochs: each epoch is looked up once.
+    const epochs = new Map<number, { readonly eh: Uint8Array; readonly readers: readonly string[] }>();
+    const epochOf = async (id: number, row: EpochRow | undefined) => {
+      const known = epochs.get(id);
+      if (known !== undefined) return known;
+      const found = row ?? catalogue.epochById(id);
+      if (found === undefined) return undefined;
+      const made = { eh: found.eh, readers: await readers(found) };
+      epochs.set(id, made);
+      return made;
+    };
     for (let entry = Math.max(from, size - RECEIPTS_AT_ONCE); entry < size; entry++) {
-      const found = entryOf(catalogue, entry);
-      if (found === undefined) continue;
-      const message = encodeReceiptMessage(found.epoch.eh, found.close?.segment ?? null, receiptOf(entry, size));
-      for (const rid of await readers(found.epoch)) {
+      const position = catalogue.entryPosition(entry);
+      if (position === undefined) continue;
+      const close = catalogue.closeAt(position);
+      const row = close === undefined ? catalogue.epochAt(position) : undefined;
+      const id = close?.epochId ?? row?.id;
+      const epoch = id === undefined ? undefined : (epochs.get(id) ?? (await epochOf(id, row)));
+      if (epoch === undefined) continue;
+      const message = encodeReceiptMessage(epoch.eh, close?.segment ?? null, receiptOf(entry, size));
+      for (const rid of epoch.readers) {
         rids.add(rid);
         forward.one(rid, 'p', message, nowMs);
       }
@@ -192,18 +208,6 @@ export function createEvidenceLog(ports: EvidencePorts, identity: Identity, sett
       cancelRetry();
     },
   };
-}
-
-/** Which open or close stands at this place of the log. */
-export function entryOf(
-  catalogue: Catalogue,
-  entry: number,
-): { readonly epoch: EpochRow; readonly close: CloseRow | undefined } | undefined {
-  const position = catalogue.entryPosition(entry);
-  if (position === undefined) return undefined;
-  const close = catalogue.closeAt(position);
-  const epoch = close === undefined ? catalogue.epochAt(position) : catalogue.epochById(close.epochId);
-  return epoch && { epoch, close };
 }
 
 const nameOf = (error: unknown): string => (error instanceof Failure ? error.code : (error as Error).name);

@@ -8,9 +8,14 @@ export interface NodeStore {
 
 const NODE_PREFIX = Uint8Array.of(1);
 
+/** Nodes kept in memory: those of the newest thousand entries and what lies above them; about 0.5 MB. */
+const CACHED_NODES = 4_096;
+/** Indexes stay below it (entries of a log), levels below 2^8. */
+const LEVEL_STEP = 2 ** 45;
+
 /**
- * RFC 9162 section 2.1 over stored nodes: appending costs one hash on average, a proof reads about log2(size) nodes, and
- * memory holds none of them.
+ * RFC 9162 section 2.1 over stored nodes: appending costs one hash on average, a proof reads about log2(size) nodes.
+ * Memory holds the newest ones, because each new head proves its newest entries.
  */
 export interface MerkleLog {
   /** Stores the interior nodes that the new leaf (already at level 0) completes. */
@@ -18,13 +23,27 @@ export interface MerkleLog {
   root(size: number): Uint8Array;
   inclusion(index: number, size: number): Uint8Array[];
   consistency(oldSize: number, newSize: number): Uint8Array[];
+  /** After a rollback of the store: what is in memory may not be on disk. */
+  forget(): void;
 }
 
 export function createMerkleLog(store: NodeStore, crypto: CryptoProvider): MerkleLog {
   const join = (left: Uint8Array, right: Uint8Array) => crypto.sha256Parts(NODE_PREFIX, left, right);
+  const newest = new Map<number, Uint8Array>();
+  const keep = (level: number, index: number, hash: Uint8Array) => {
+    newest.set(level * LEVEL_STEP + index, hash);
+    if (newest.size <= CACHED_NODES) return;
+    for (const oldest of newest.keys()) {
+      newest.delete(oldest);
+      return;
+    }
+  };
   const stored = (level: number, index: number): Uint8Array => {
+    const known = newest.get(level * LEVEL_STEP + index);
+    if (known !== undefined) return known;
     const hash = store.node(level, index);
     if (hash === undefined) throw new RangeError(`tree node ${level}/${index} is not stored`);
+    keep(level, index, hash);
     return hash;
   };
   /** Hash of the tree over leaves [start, start + size). */
@@ -61,6 +80,7 @@ export function createMerkleLog(store: NodeStore, crypto: CryptoProvider): Merkl
   };
   return {
     append(index, leaf) {
+      keep(0, index, leaf);
       let hash = leaf;
       let level = 0;
       let at = index;
@@ -69,6 +89,7 @@ export function createMerkleLog(store: NodeStore, crypto: CryptoProvider): Merkl
         level++;
         at = (at - 1) / 2;
         store.putNode(level, at, hash);
+        keep(level, at, hash);
       }
     },
     root: (size) => (size === 0 ? crypto.sha256(new Uint8Array(0)) : hashOf(0, size)),
@@ -82,6 +103,7 @@ export function createMerkleLog(store: NodeStore, crypto: CryptoProvider): Merkl
       if (oldSize > 0 && oldSize < newSize) proof(oldSize, 0, newSize, true, out);
       return out;
     },
+    forget: () => newest.clear(),
   };
 }
 

@@ -128,7 +128,10 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
         isAnchored: false,
       });
     },
-    reset: () => epochIds.clear(),
+    reset() {
+      epochIds.clear();
+      tree.forget();
+    },
     async replay(record, position, readMessage) {
       const { kind, flags, deviceNumber, arrivedMs, message } = record;
       switch (kind) {

@@ -71,6 +71,7 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
   );
   const closesOf = q('SELECT * FROM closes WHERE epoch = ? ORDER BY segment, position');
   const closeAt = q('SELECT * FROM closes WHERE position = ?');
+  const unfinished = q('SELECT DISTINCT epoch FROM closes WHERE state < 2');
   const updateState = q('UPDATE closes SET state = ? WHERE position = ?');
 
   const insertEntry = q('INSERT INTO entries (number, position) VALUES (?, ?)');
@@ -121,7 +122,10 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
       isBulk: row.bulk === 1,
       isAccepted: row.accepted === 1,
       arrivedMs: Number(row.arrived),
-      entry: entryOf(Number(row.position)),
+      // Few callers ask; for the rest it would be one more query per row.
+      get entry() {
+        return entryOf(Number(row.position));
+      },
     };
   const closeRow = (row: Row | undefined): CloseRow | undefined =>
     row && {
@@ -133,7 +137,10 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
       hash: row.hash as Uint8Array,
       isLast: row.last === 1,
       state: STATES[Number(row.state)]!,
-      entry: entryOf(Number(row.position)),
+      // Few callers ask; for the rest it would be one more query per row.
+      get entry() {
+        return entryOf(Number(row.position));
+      },
     };
   const sthRow = (row: Row | undefined): SthRow | undefined =>
     row && {
@@ -162,7 +169,8 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
       isOpen = false;
     },
     rollback() {
-      if (isOpen) db.exec('ROLLBACK');
+      // A full disk makes SQLite roll back by itself.
+      if (db.isTransaction) db.exec('ROLLBACK');
       isOpen = false;
       blocks.reset();
       entryCount = count('entries');
@@ -226,6 +234,7 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
     addClose: (c) => void insertClose.run(c.position, c.epochId, c.segment, c.first, c.count, c.hash, c.isLast ? 1 : 0),
     closes: (epochId) => closesOf.all(epochId).map((row) => closeRow(row)!),
     closeAt: (position) => closeRow(closeAt.get(position)),
+    unfinishedEpochs: () => unfinished.all().flatMap((row) => epochRow(epochById.get(Number(row.epoch))) ?? []),
     setSegmentState: (position, state) => void updateState.run(STATES.indexOf(state), position),
 
     addFrame(frame) {
@@ -288,7 +297,7 @@ const optional = (value: unknown): number | undefined =>
 
 function prepareFile(db: DatabaseSync): void {
   db.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY',
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4000; PRAGMA temp_store = MEMORY',
   );
   const version = Number((db.prepare('PRAGMA user_version').get() as Row | undefined)?.user_version ?? 0);
   if (version !== CATALOGUE_VERSION && version !== 0) {
