@@ -1,7 +1,7 @@
 /**
  * Your own device in 50 lines: a thermometer that joins a running PulseSeal.
  *
- *   PULSESEAL_KIT=<data folder>/body/kit node_modules/.bin/node device-sim/examples/own-device.ts
+ *   PULSESEAL_KIT=pulseseal-data/demo/body/kit node_modules/.bin/node device-sim/examples/own-device.ts
  *
  * The kit folder is written by the running system: `kit.json` (broker, agent) and `own-device.factory` (what a maker
  * burns in). Everything secret of the device stays on its flash, here beside the kit.
@@ -12,7 +12,7 @@ import { parseProfile } from '@pulseseal/firmware-profiles';
 import { createSystemClock, createSystemRandom } from '@pulseseal/runtime';
 import * as ps from '../src/mod.ts';
 
-const kit = ps.openDeviceKit(process.env.PULSESEAL_KIT ?? 'pulseseal-data/body/kit');
+const kit = ps.openDeviceKit(process.env.PULSESEAL_KIT ?? 'pulseseal-data/demo/body/kit');
 const [clock, random, crypto] = [createSystemClock(), createSystemRandom(), createNativeCrypto()];
 
 // What it may send: one stream of one value, 0.01 degrees a step, every ten seconds. MDC code and units of IEEE 11073.

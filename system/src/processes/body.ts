@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toHex } from '@pulseseal/crypto';
 import {
@@ -10,9 +11,18 @@ import {
   type FleetMember,
   listenLocalLink,
   type Manufacturer,
+  stockDeviceKit,
+  writeDeviceKit,
 } from '@pulseseal/device-sim';
+import { parseProfile } from '@pulseseal/firmware-profiles';
 import { connectLedger, type Ledger } from '@pulseseal/ledger';
-import { createFileAgentStore, createPatientAgent, defaultPolicy, type PatientAgent } from '@pulseseal/patient-agent';
+import {
+  type ClaimOrder,
+  createFileAgentStore,
+  createPatientAgent,
+  defaultPolicy,
+  type PatientAgent,
+} from '@pulseseal/patient-agent';
 import type { Clock } from '@pulseseal/runtime';
 import type { BodyAccount, Ranges } from '../start/totals.ts';
 import type { Acceptance, BodyBegan, BodyReady, BodyZoneSettings, Invitation, Person } from './contracts.ts';
@@ -21,6 +31,9 @@ import { serveMetrics } from './metrics-server.ts';
 import { gatherPeople } from './people.ts';
 import { writePublicKeys } from './public-keys.ts';
 import { openZone, secretOf, type ZoneBase } from './zone.ts';
+
+/** The example's one scope. */
+const KIT_SCOPES = [1];
 
 interface Household {
   readonly person: Person;
@@ -68,8 +81,14 @@ export async function runBody(settings: BodyZoneSettings, emit: Emit): Promise<R
     base,
     households.map(({ person, agent }) => ({ name: `owner ${person.patient}`, key: agent.owner })),
   );
-  // A maker's own device claims through the first patient's agent (device-sim/examples).
-  const desk = await listenLocalLink(settings.agentPort, (link) => households[0]?.agent.attach(link));
+  // Somebody's own device (device-sim/examples) finds here what it needs, and is claimed by the first patient.
+  const kit = join(base.dir, 'kit');
+  stockDeviceKit(kit, ['own-device'], ownDeviceProfile(), manufacturer);
+  writeDeviceKit(kit, { broker: url, agent: `127.0.0.1:${settings.agentPort}` });
+  let recipients: ClaimOrder['recipients'] = [];
+  const desk = await listenLocalLink(settings.agentPort, (link) =>
+    households[0]?.agent.desk(link, { suite: 1, scopes: KIT_SCOPES, recipients, gateways: [settings.gateway] }),
+  );
   const metrics = await serveMetrics(base.metrics, settings.metricsPort);
   const ready: BodyReady = {
     people: circle.people,
@@ -80,8 +99,10 @@ export async function runBody(settings: BodyZoneSettings, emit: Emit): Promise<R
   return {
     ready,
     calls: {
-      accept: (invitations: readonly Invitation[]) =>
-        acceptAll(households, invitations, settings.gateway, manufacturer, factory),
+      accept: (invitations: readonly Invitation[]) => {
+        recipients = invitations.slice(0, 1).map((invitation) => recipientOf(invitation, KIT_SCOPES));
+        return acceptAll(households, invitations, settings.gateway, manufacturer, factory);
+      },
       run: async () => {
         await Promise.all(households.map(({ agent }) => agent.settle()));
         fleet.start();
@@ -186,14 +207,24 @@ async function claim(
   code: string,
 ): Promise<void> {
   const scopes = member.profile.scopes.map((scope) => scope.number);
-  const { rid, prekeyId, prekey, expiresMs } = invitation;
   await agent.claim(member.connectAgent(), {
     code,
     suite: member.profile.suite,
     scopes,
-    recipients: [{ rid, prekeyId, prekey, scopes, role: 1, expiresMs }],
+    recipients: [recipientOf(invitation, scopes)],
     gateways: [gateway],
   });
+}
+
+/** The ward is life-critical: it is left in also when a manifest grows stale. */
+function recipientOf({ rid, prekeyId, prekey, expiresMs }: Invitation, scopes: readonly number[]) {
+  return { rid, prekeyId, prekey, scopes, role: 1 as const, expiresMs };
+}
+
+/** What a device of one's own may send, as the example beside the device library states it. */
+function ownDeviceProfile() {
+  const path = new URL('../../../device-sim/examples/own-thermometer.json', import.meta.url);
+  return parseProfile(readFileSync(path, 'utf8'));
 }
 
 function renewPrekey(agent: PatientAgent, { rid, prekeyId, prekey, expiresMs }: Invitation): void {
