@@ -46,6 +46,8 @@ export interface Catalogue {
   /** In order of segment, then of arrival. */
   closes(epochId: number): CloseRow[];
   closeAt(position: Position): CloseRow | undefined;
+  /** Epochs with a segment that is held or logged and neither complete nor disputed. */
+  unfinishedEpochs(): EpochRow[];
   setSegmentState(position: Position, state: SegmentState): void;
 
   addFrame(frame: FramePlace): void;

@@ -19,8 +19,8 @@ import type { Beacons } from './beacons.ts';
 import type { Catalogue, CloseRow, EpochRow } from './catalogue.ts';
 import { viewOf } from './devices.ts';
 import type { Identity } from './identity.ts';
-import type { Journal } from './journal.ts';
-import { FLAG } from './journal-record.ts';
+import { isDamage, type Journal } from './journal.ts';
+import { FLAG, type JournalRecord } from './journal-record.ts';
 import { MAX_OPEN_SEGMENTS } from './limits.ts';
 import { createReceivedSet, sameBytes } from './received.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -229,12 +229,23 @@ async function loadReceived(epoch: EpochState, ports: EpochPorts): Promise<void>
   const places = catalogue.frames(epoch.id, epoch.received.low, Number.MAX_SAFE_INTEGER);
   for (let i = 0; i < places.length; i += READ_BATCH) {
     const batch = places.slice(i, i + READ_BATCH);
-    const records = await Promise.all(batch.map((place) => journal.read(place.position)));
+    const records = await Promise.all(batch.map((place) => readUndamaged(journal, place.position)));
     for (const record of records) {
+      if (record === undefined) continue;
       const frame = parseFrame(record.message);
       epoch.received.add(frame.seq, frameLeaf(frame, epoch.oh, crypto));
       epoch.lastArrivedMs = Math.max(epoch.lastArrivedMs, record.arrivedMs);
     }
+  }
+}
+
+/** A frame that the disk has spoiled is missing: its leaf is asked of the device, and the epoch lives on. */
+async function readUndamaged(journal: Journal, position: number): Promise<JournalRecord | undefined> {
+  try {
+    return await journal.read(position);
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 import { toHex } from '@pulseseal/crypto';
+import type { Damage } from '@pulseseal/log';
 import { type CoseKey, encodeEdge, parsePlain, parseSigned, refuse, topic } from '@pulseseal/protocol';
 import { maySubscribe } from './access.ts';
 import { accountOf, type EpochAccount } from './account.ts';
@@ -28,6 +29,8 @@ import { forwardAgain, replayJournal } from './recover.ts';
 import { type GatewaySettings, gatewaySettings } from './settings.ts';
 import type { ClientSession, DeviceState, EpochState } from './state.ts';
 import { keepBulk } from './steps/bulk.ts';
+import { finishCutShort } from './steps/close.ts';
+import { epochFor } from './steps/control.ts';
 import { hasKeysStill } from './steps/frame.ts';
 import { createRecipientDesk, leavesFromStore, type RecipientDesk } from './steps/recipient.ts';
 import { allowNackAgain, nackIfDue } from './steps/segment.ts';
@@ -70,6 +73,8 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
   const due = new Set<EpochState>();
   const lacking = new Set<EpochState>();
   const cancels: (() => void)[] = [];
+  /** How often memory was made again from the disk. */
+  let recoveries = 0;
   let parts:
     | { readonly border: Border; readonly evidence: ReturnType<typeof createEvidenceLog>; readonly desk: RecipientDesk }
     | undefined;
@@ -207,12 +212,46 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       return start;
     });
   };
+  const reportDamage = (damaged: readonly Damage[]) => {
+    for (const { position, reason } of damaged.slice(0, 16))
+      logger.error({ position, reason }, 'a record of the journal is damaged');
+    instruments.alarms.add(damaged.length, 'journal-damage');
+  };
+  const reportRecovery = () => {
+    const { cutBytes, cutAt, damaged } = ports.journal.recovery;
+    instruments.journalCutBytes.set(cutBytes);
+    if (cutBytes > 0)
+      logger.warn({ cutBytes, cutAt: cutAt ?? 0 }, 'a torn tail of the journal was cut: it was acknowledged to nobody');
+    if (damaged.length > 0) reportDamage(damaged);
+    journal.onDamage(reportDamage);
+  };
+  /** Segments that a crash left open although everything of them is there. */
+  const finishAll = async (border: Border) => {
+    for (const row of catalogue.unfinishedEpochs()) {
+      const name = catalogue.deviceByNumber(row.deviceNumber)?.name;
+      const device = name === undefined ? undefined : await border.devices.load(name);
+      if (device === undefined || parts === undefined) continue;
+      await device
+        .serial(async () => {
+          const hasKeys = !row.isBulk && border.hasKeysStill(device, row.id);
+          const epoch = hasKeys ? await epochFor(border, device, row.eh) : await border.anyEpoch(device, row.eh);
+          await finishCutShort(border, epoch);
+        })
+        .catch((error: unknown) => logger.warn({ reason: (error as Error).message }, 'a segment was not finished'));
+    }
+  };
   const commitIndex = () => {
-    if (catalogue.cursor >= journal.endPosition) return;
-    catalogue.commit(journal.endPosition);
-    instruments.journalBytes.set(journal.endPosition);
+    if (journal.isFailed || catalogue.cursor >= journal.endPosition) return;
+    try {
+      catalogue.commit(journal.endPosition);
+      instruments.journalBytes.set(journal.endPosition);
+    } catch (error) {
+      journal.interrupt(error);
+    }
   };
   const sendProgress = (border: Border) => {
+    // Memory is ahead of a disk that failed: what it knows must not free anybody's spool.
+    if (journal.isFailed) return;
     const nowMs = wall.monotonicMs();
     for (const epoch of due) {
       const { device } = epoch;
@@ -258,12 +297,19 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
     return {
       admitConnection: () => sockets.take(wall.monotonicMs()),
       async login(request) {
-        const session = await login(request);
+        // A session stands on the device's state in memory: none may reach from before a failure to behind it.
+        const began = recoveries;
+        const session = journal.isFailed ? undefined : await login(request);
+        if (journal.isFailed || began !== recoveries) {
+          instruments.doors.add(1, 'journal-failed');
+          return undefined;
+        }
         if (session !== undefined) border.sessions.set(session.identity, session);
         return session;
       },
       publish: (session, packet, done) => {
         const client = own(session);
+        if (!client.isPresent) return done('drop');
         if (packet.isRetained && !/\/[em]$/.test(packet.topic)) instruments.doors.add(1, 'retained');
         flow(client, packet, done);
       },
@@ -276,13 +322,28 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       refused: (reason) => instruments.doors.add(1, reason),
     };
   };
+  /** The disk failed: memory may be ahead of it, so nobody who stands on it is heard any more. */
+  const closeSessions = (border: Border) => {
+    for (const session of border.sessions.values()) {
+      session.isPresent = false;
+      broker.disconnect(session.identity);
+    }
+  };
+  /** Everything beside the journal again, from what is synced. Nothing can be written meanwhile. */
   const rebuild = async (border: Border) => {
+    closeSessions(border);
+    // What is under way ends first: its writes are refused, and it must not meet the new index.
+    for (const device of border.devices.loaded()) {
+      await Promise.all([...device.pending.values()].map((pending) => pending.ready));
+      await device.serial(async () => {});
+    }
     catalogue.rollback();
     projection.reset();
     border.devices.reset();
     due.clear();
     lacking.clear();
     await replayJournal(border);
+    recoveries++;
     instruments.journalFailed.set(0);
     logger.info({}, 'the journal takes records again');
   };
@@ -290,8 +351,8 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
   return {
     async start() {
       const identity = await loadIdentity(keys, random, crypto);
+      reportRecovery();
       const replayed = await replayJournal({ journal, catalogue, projection });
-      if (ports.journal.recovery.damaged.length > 0) instruments.alarms.add(1, 'journal-damage');
       const made = assemble(identity, await nextStart());
       parts = made;
       const { border, evidence, desk } = made;
@@ -301,12 +362,16 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       const again = upstream === undefined ? 0 : await forwardAgain(border, upstream);
       border.devices.reset();
       journal.onPass(() => border.forward.flush());
-      journal.onFailure(() => {
+      journal.onFailure((code) => {
         instruments.journalFailed.set(1);
         border.alarm('journal-failed', '');
-        for (const identityName of border.sessions.keys()) broker.disconnect(identityName);
+        logger.error({ code }, 'the disk takes nothing: nothing is acknowledged until it does');
+        closeSessions(border);
       });
-      journal.onRecovery(() => rebuild(border));
+      journal.onRecovery(async () => {
+        await rebuild(border);
+        void finishAll(border);
+      });
       border.ledger.start({
         consentRevoked: (consent) => border.forward.revoke(consent),
         deviceRetired: (pseudonym) => retire(border, pseudonym),
@@ -318,6 +383,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       startTimers(border);
       evidence.start();
       void border.book.load(border);
+      void finishAll(border);
       if (ports.servedStore !== undefined) {
         const filler = createStoreFiller(ports.servedStore, journal, catalogue, wall, logger);
         cancels.push(filler.stop);

@@ -24,6 +24,7 @@ export interface Instruments {
   readonly bulk: Count;
   readonly journalBytes: Level;
   readonly journalFailed: Level;
+  readonly journalCutBytes: Level;
   readonly unanchoredEntries: Level;
   readonly sessions: Level;
   readonly commitMs: Spread;
@@ -63,6 +64,7 @@ export function createInstruments(metrics: Metrics): Instruments {
       'edge_journal_failed',
       '1 while the journal cannot be written and nothing is acknowledged',
     ),
+    journalCutBytes: metrics.gauge('edge_journal_cut_bytes', 'torn tail that the last start cut from the journal'),
     unanchoredEntries: metrics.gauge(
       'edge_unanchored_entries',
       'entries of the evidence log that no anchored head covers',

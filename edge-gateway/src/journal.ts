@@ -1,5 +1,5 @@
-import type { Log, Position } from '@pulseseal/log';
-import type { Clock } from '@pulseseal/runtime';
+import type { Damage, Log, Position } from '@pulseseal/log';
+import { type Clock, Failure } from '@pulseseal/runtime';
 import { gatewayFailure } from './failures.ts';
 import { type JournalRecord, PREFIX_BYTES, parseRecord, putPrefix, type RecordKind } from './journal-record.ts';
 
@@ -41,8 +41,15 @@ export interface Journal {
   page(from: Position): Promise<JournalPage>;
   readonly endPosition: Position;
   /** Called when the disk failed, after the waiters; and when it takes records again. */
-  onFailure(listener: () => void): void;
+  onFailure(listener: (code: string) => void): void;
+  /** Rejects while what stands beside the journal cannot be read back: tried again after a while. */
   onRecovery(listener: () => Promise<void>): void;
+  /** What stands beside the journal failed (the index): as if the disk had, and mended in the same way. */
+  interrupt(error: unknown): void;
+  /** Records that do not match their checksum, met while reading on. */
+  onDamage(listener: (damaged: readonly Damage[]) => void): void;
+  /** The disk takes nothing at present: memory may be ahead of it. */
+  readonly isFailed: boolean;
   /** Bytes handed to the log. */
   readonly writtenBytes: number;
   stop(): void;
@@ -60,14 +67,22 @@ export function createJournal(log: Log, wall: Clock): Journal {
   let last: Position = -1;
   let isWatched = false;
   let isRecovering = false;
+  let isStopped = false;
   let writtenBytes = 0;
-  let failed: () => void = () => {};
+  let failed: (code: string) => void = () => {};
+  let damage: (damaged: readonly Damage[]) => void = () => {};
   let recovered: () => Promise<void> = async () => {};
   let cancelRetry = () => {};
 
   const release = (end: Position) => {
     const from = head;
-    while (head < waiters.length && positions[head]! < end) waiters[head++]!.settled(true);
+    try {
+      while (head < waiters.length && positions[head]! < end) waiters[head++]!.settled(true);
+    } catch (error) {
+      // It is on disk and not in the index: nobody was told so, and the index is made again from the journal.
+      fail(error);
+      return;
+    }
     const hasRun = head > from;
     if (head === waiters.length) {
       positions = [];
@@ -81,27 +96,35 @@ export function createJournal(log: Log, wall: Clock): Journal {
     if (hasRun) passed();
   };
   const stopListening = log.onCommit(release);
-  const fail = () => {
+  const fail = (error: unknown) => {
     const dropped = waiters.slice(head);
     positions = [];
     waiters = [];
     head = 0;
     for (const waiter of dropped) waiter.settled(false);
-    if (isRecovering) return;
+    if (isRecovering || isStopped) return;
     isRecovering = true;
-    failed();
+    const cause = log.failed ?? error;
+    failed(cause instanceof Failure ? cause.code : 'index-failed');
     retry();
   };
   const retry = () => {
     cancelRetry = wall.after(RECOVER_PERIOD_MS, () => {
-      log.recover().then(
-        async () => {
+      log
+        .recover()
+        .then(() => log.flush())
+        .then(() => {
           last = -1;
-          await recovered();
-          isRecovering = false;
-        },
-        () => retry(),
-      );
+          return recovered();
+        })
+        .then(
+          () => {
+            isRecovering = false;
+          },
+          () => {
+            if (!isStopped) retry();
+          },
+        );
     });
   };
   const watch = () => {
@@ -139,15 +162,33 @@ export function createJournal(log: Log, wall: Clock): Journal {
     put(kind, flags, deviceNumber, arrivedMs, message, settle) {
       return new Promise((resolve, reject) => {
         const position = write(kind, flags, deviceNumber, arrivedMs, message);
-        after({ settled: (isSynced) => (isSynced ? resolve(settle(position)) : reject(failure())) });
+        after({
+          settled(isSynced) {
+            if (!isSynced) return reject(failure());
+            try {
+              resolve(settle(position));
+            } catch (error) {
+              reject(failure());
+              throw error;
+            }
+          },
+        });
       });
     },
     onPass(listener) {
       passed = listener;
     },
-    read: async (position) => parseRecord(await log.read(position)),
+    async read(position) {
+      try {
+        return parseRecord(await log.read(position));
+      } catch (error) {
+        if (isDamage(error)) damage([{ position, reason: 'checksum' }]);
+        throw error;
+      }
+    },
     async page(from) {
-      const { records, next } = await log.readFrom(from);
+      const { records, damaged, next } = await log.readFrom(from);
+      if (damaged.length > 0) damage(damaged);
       return { records: records.map(({ position, data }) => ({ position, record: parseRecord(data) })), next };
     },
     get endPosition() {
@@ -159,12 +200,23 @@ export function createJournal(log: Log, wall: Clock): Journal {
     onRecovery(listener) {
       recovered = listener;
     },
+    interrupt: fail,
+    onDamage(listener) {
+      damage = listener;
+    },
+    get isFailed() {
+      return isRecovering;
+    },
     get writtenBytes() {
       return writtenBytes;
     },
     stop() {
+      isStopped = true;
       cancelRetry();
       stopListening();
     },
   };
 }
+
+/** A record that does not match its checksum any more. */
+export const isDamage = (error: unknown): boolean => error instanceof Failure && error.code === 'record-damaged';

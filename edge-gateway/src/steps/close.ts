@@ -104,6 +104,15 @@ function learnInline(epoch: EpochState, close: Close): void {
     epoch.received.addLeaf(close.firstSeq + i, leaves.subarray(i * 32, (i + 1) * 32));
 }
 
+/**
+ * What a crash cut short between a close and the record of what followed from it: nothing more need come from the
+ * device, so nothing else would ever end these segments. Runs in the device's turn.
+ */
+export async function finishCutShort(border: Border, epoch: EpochState): Promise<void> {
+  for (const segment of [...epoch.segments.values()]) completeIfWhole(border, epoch, segment);
+  await chainHeld(border, epoch);
+}
+
 /** Closes that waited for this one. */
 async function chainHeld(border: Border, epoch: EpochState): Promise<void> {
   for (;;) {

@@ -62,6 +62,8 @@ describe('the gateway process under load', () => {
     }
     await rest(1_500);
     expect(await devices.fleet.drain(30_000)).toBe(true);
+    await ground.call('anchorNow');
+    await eventually('anchored', () => ground.call<boolean>('isSettled'), 10_000);
     const account = await ground.call<EdgeAccount>('account');
     const own = devices.fleet.account();
     await ground.kill();
@@ -81,11 +83,11 @@ describe('the gateway process under load', () => {
     expect([...journal.openings.values()]).toEqual(devices.fleet.members.map(() => 1));
 
     // The gateway's own totals say the same as the devices' accounts and as the raw journal.
-    const count = (sets: EdgeAccount['stored']) =>
-      [...sets.values()].flat().reduce((sum, [, n]) => sum + n, 0);
+    const count = (sets: EdgeAccount['stored']) => [...sets.values()].flat().reduce((sum, [, n]) => sum + n, 0);
     expect(count(account.stored)).toBe(own.acknowledged);
     expect(count(account.stored)).toBe(verdict.stored);
     expect(count(account.sealed)).toBe(own.sent);
+    expect(count(account.anchored)).toBe(own.sent);
     expect(account.duplicates).toBe(0);
     for (const { device, epochs } of own.devices)
       for (const epoch of epochs) expect(account.stored.get(`${device}.${epoch.eh}`)).toEqual(epoch.acknowledged);

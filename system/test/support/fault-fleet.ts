@@ -107,6 +107,8 @@ export async function createFaultFleet(options: FaultFleetOptions): Promise<Faul
     folder,
     agent,
     async stop() {
+      for (const member of fleet.members) member.device.halt();
+      await fleet.drain(0);
       await agent.stop();
       await agentLink.disconnect();
     },
