@@ -28,5 +28,7 @@ export { createSessions, sessionLimits } from './sessions.ts';
 export type { PatientEntry, TwinSettings } from './settings.ts';
 export type { Alert, DeviceState, Held, Slot, StreamState, Twin, TwinSubject } from './state.ts';
 export { newTwin } from './state.ts';
+export type { ClinicalView } from './vitals.ts';
+export { viewOf } from './vitals.ts';
 export type { VitalsRow } from './vitals-csv.ts';
 export { parsePatientsCsv, parseVitalsCsv } from './vitals-csv.ts';

@@ -27,6 +27,8 @@ export const settings = {
   /** A proof is about 40 kB; four recipients more change little. */
   maxProofBytes: 4_000_000,
   maxTrustFileBytes: 1_000_000,
+  /** How often a proof that is not there yet is asked for: heads go to the ledger every 10 s. */
+  proofAgainMs: 10_000,
   requestTimeoutMs: 10_000,
 } as const;
 

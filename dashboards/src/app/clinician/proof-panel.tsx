@@ -28,13 +28,20 @@ export function ProofPanel(props: { readonly reading: ReadingId; readonly close:
 
   useEffect(() => {
     let stopped = false;
-    void fetchProof(ports, session.token, reading).then((result) => {
+    let again: ReturnType<typeof setTimeout> | undefined;
+    const ask = async () => {
+      const result = await fetchProof(ports, session.token, reading);
       if (stopped) return;
-      if (typeof result === 'string') setStep({ kind: 'failed', words: result });
+      if (result === 'not-yet') {
+        setStep({ kind: 'working', words: notYetWords });
+        again = setTimeout(() => void ask(), settings.proofAgainMs);
+      } else if (typeof result === 'string') setStep({ kind: 'failed', words: result });
       else setBundle(result);
-    });
+    };
+    void ask();
     return () => {
       stopped = true;
+      clearTimeout(again);
     };
   }, [ports, session, reading]);
 
@@ -156,6 +163,9 @@ function Tick(props: { readonly ok: boolean }) {
   );
 }
 
+const notYetWords =
+  'There is no proof yet: the device signs its readings about once a minute, and the ledger takes them some seconds later. This asks again by itself.';
+
 async function fetchProof(
   ports: ReturnType<typeof useApp>['ports'],
   token: string,
@@ -164,8 +174,7 @@ async function fetchProof(
   try {
     const reply = await ports.request(`/api/readings/${encodeURIComponent(reading)}/proof`, { token });
     if (reply.status === 200 && reply.bytes.length <= settings.maxProofBytes) return reply.bytes;
-    if (reply.status === 404 || reply.status === 409)
-      return 'There is no proof yet: a reading can be proved once its segment is sealed. Try again in a minute.';
+    if (reply.status === 404 || reply.status === 409) return 'not-yet';
     return `The server gave no proof (${reply.status}).`;
   } catch {
     return 'The server does not answer.';
