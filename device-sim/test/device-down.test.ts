@@ -24,7 +24,7 @@ async function behindExternalBroker(): Promise<World> {
 }
 
 describe('acknowledgement', () => {
-  it('comes by PUBACK only where the TLS key is the one in the beacon', async () => {
+  it('comes by PUBACK only where the TLS key is the one in the beacon [CTL-3]', async () => {
     const world = await behindExternalBroker();
     world.sendHeart();
     await world.run(1000);
@@ -37,7 +37,7 @@ describe('acknowledgement', () => {
     expect(account!.acknowledged).toEqual([[1, account!.sent]]);
   });
 
-  it('does not pass what the device never sealed, nor come under another key or an old counter', async () => {
+  it('does not pass what the device never sealed, nor come under another key or an old counter [CTL-2]', async () => {
     const world = await behindExternalBroker();
     world.sendHeart();
     await world.run(1000);
@@ -61,7 +61,7 @@ describe('acknowledgement', () => {
     expect(epoch.frames.size).toBeGreaterThanOrEqual(account!.sent);
   });
 
-  it('resends what progress does not name, byte for byte', async () => {
+  it('resends what progress does not name, byte for byte [FRAME-3]', async () => {
     const world = await behindExternalBroker();
     world.sendHeart();
     await world.run(25_000);
@@ -213,7 +213,7 @@ describe('rekey', () => {
 });
 
 describe('beacons and manifests', () => {
-  it('of an older serial or an unlisted gateway are refused', async () => {
+  it('of an older serial or an unlisted gateway are refused [EPOCH-4]', async () => {
     const world = createWorld();
     await world.enrol();
     world.gateway.publishBeacon(5);

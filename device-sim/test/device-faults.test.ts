@@ -194,7 +194,7 @@ describe('a full memory', () => {
 });
 
 describe('clocks', () => {
-  it('that part by two seconds make a new epoch, at most one in ten minutes', async () => {
+  it('that part by two seconds make a new epoch, at most one in ten minutes [TIME-3]', async () => {
     const world = createWorld();
     await world.enrol();
     await world.run(1000);
@@ -208,7 +208,7 @@ describe('clocks', () => {
 });
 
 describe('whatever happens', () => {
-  it('no key and nonce seal two plaintexts, over random reboots, outages and rekeys', async () => {
+  it('no key and nonce seal two plaintexts, over random reboots, outages and rekeys [FRAME-7]', async () => {
     const runs = Number(process.env.PULSESEAL_LONG ?? 0) > 0 ? 60 : 8;
     const step = fc.constantFrom('reboot', 'reboot-lost-state', 'outage', 'send', 'send', 'send', 'wait');
     await fc.assert(

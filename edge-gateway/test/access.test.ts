@@ -43,7 +43,7 @@ describe('who may do what', () => {
   const names = ['d', 'e', 'm', 'o', 'u', 'c', 'w'].flatMap((c) => [`own ${c}`, `other ${c}`]);
   const all = [...names, 'rid f', 'rid p', 'rid g', 'rid a', 'beacon own', 'beacon other'];
 
-  it.each(Object.keys(subscriptions) as Who[])('%s subscribes to its own and nothing else', async (who) => {
+  it.each(Object.keys(subscriptions) as Who[])('%s subscribes to its own and nothing else [TOPIC-3]', async (who) => {
     const client = await world.connect(identityOf(who));
     for (const name of all)
       expect([name, await client.subscribe(topicOf(name))]).toEqual([name, subscriptions[who].includes(name)]);
@@ -58,7 +58,7 @@ describe('who may do what', () => {
     reader: [],
     stranger: [],
   };
-  it.each(Object.keys(publishes) as Who[])('%s is denied every topic that is not its own', async (who) => {
+  it.each(Object.keys(publishes) as Who[])('%s is denied every topic that is not its own [TOPIC-3]', async (who) => {
     const client = await world.connect(identityOf(who));
     const judged = ['own e', 'own m', 'other e', 'other m', 'rid a', 'rid g'];
     for (const name of [...all, 'beacon other']) {

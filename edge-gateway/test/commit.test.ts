@@ -38,7 +38,7 @@ describe('acknowledged means synced', () => {
   let world: World;
   afterEach(() => world.end());
 
-  it('sends no PUBACK while the sync is outstanding, and all of them behind it', async () => {
+  it('sends no PUBACK while the sync is outstanding, and all of them behind it [CTL-3]', async () => {
     const disk = gatedDisk();
     world = await createWorld({ fs: disk.fs });
     const circle = await world.circle();

@@ -70,7 +70,7 @@ describe('refusals', () => {
       );
     });
 
-    it('seq-conflict: told with an authentic err 1 that names the number; a repeated frame is acknowledged again', async () => {
+    it('seq-conflict: told with an authentic err 1 that names the number; a repeated frame is acknowledged again [FRAME-8]', async () => {
       const first = epoch.frame({ seq: 500, value: 80 });
       expect(await send(first.raw)).toBe(true);
       expect(await send(first.raw)).toBe(true);
@@ -125,7 +125,7 @@ describe('refusals', () => {
     it('unknown-kind: a frame has no business here', () =>
       refusedAs('unknown-kind', async () => send((await make()).frame().raw)));
 
-    it('topic-mismatch: the open of another device', async () => {
+    it('topic-mismatch: the open of another device [TOPIC-2]', async () => {
       const other = await world.circle();
       const foreign = await rawEpoch(other, { beacon }, crypto, random);
       await refusedAs('topic-mismatch', () => send(foreign.opening));
@@ -138,7 +138,7 @@ describe('refusals', () => {
       await refusedAs('not-endorsed', () => login.publish(stranger.device.topics.o, e.opening, 1, 500));
     });
 
-    it('stale-counter and counter-conflict; the identical open again is answered with accept', async () => {
+    it('stale-counter and counter-conflict; the identical open again is answered with accept [EPOCH-2]', async () => {
       const e = await make({ boot: 3, epoch: 7 });
       expect(await send(e.opening)).toBe(true);
       expect(await send(e.keys)).toBe(true);
@@ -152,13 +152,13 @@ describe('refusals', () => {
       expect(await world.metric('edge_alarms_total', 'counter-conflict')).toBeGreaterThan(0);
     });
 
-    it('beacon-foreign, before any signature is looked at', () =>
+    it('beacon-foreign, before any signature is looked at [EPOCH-3]', () =>
       refusedAs('beacon-foreign', async () => send((await make({ changes: { beaconHash: random() } })).opening)));
 
     it('use-bulk: an offline epoch has no place on o', () =>
       refusedAs('use-bulk', async () => send((await make({ isOffline: true })).opening)));
 
-    it('suite-refused: a suite that the manifest does not allow', async () => {
+    it('suite-refused: a suite that the manifest does not allow [SUITE-3]', async () => {
       const strong = rawCircle([world.address.thumbprint], crypto, random, {}, 'ML-DSA-65');
       const agent = await world.connect(strong.owner);
       expect(await agent.publish(strong.device.topics.e, strong.endorse)).toBe(true);
@@ -202,7 +202,7 @@ describe('refusals', () => {
       await refusedAs('wrap-mismatch', () => send(encodeKeys(ehOf(e.oh), [new Uint8Array(1_300).fill(0x80)])));
     });
 
-    it('rate: a device that opens without end', async () => {
+    it('rate: a device that opens without end [TOPIC-5]', async () => {
       const e = await make();
       for (let i = 0; i < 8; i++) await send(e.opening);
       await refusedAs('rate', () => send(e.opening));
@@ -217,7 +217,7 @@ describe('refusals', () => {
       expect(client.messages.length).toBe(0);
     });
 
-    it('goes on with the ledger away: accepted, marked unconfirmed', async () => {
+    it('goes on with the ledger away: accepted, marked unconfirmed [EPOCH-5]', async () => {
       const quiet = await createWorld();
       try {
         const c = await quiet.circle();
@@ -229,7 +229,7 @@ describe('refusals', () => {
       }
     });
 
-    it('manifest-stale: the ledger has a newer version', async () => {
+    it('manifest-stale: the ledger has a newer version [EPOCH-5]', async () => {
       const { ledgerCalls, submitCall } = await import('@pulseseal/ledger');
       const { body } = parseSigned(circle.manifest, 'manifest');
       const newer = signBody(
@@ -301,7 +301,7 @@ describe('refusals', () => {
       expect(await world.metric('edge_alarms_total', 'disputed')).toBeGreaterThan(0);
     });
 
-    it('two closes of one segment: both kept, disputed', async () => {
+    it('two closes of one segment: both kept, disputed [SEG-6]', async () => {
       const first = epoch.close();
       expect(await send(first.ctl)).toBe(true);
       const { signBody: sign } = await import('@pulseseal/protocol');
@@ -311,7 +311,7 @@ describe('refusals', () => {
       await until(async () => (await world.refusals('disputed')) > before);
     });
 
-    it('bulk-content: what does not belong in bulk, or in another order', async () => {
+    it('bulk-content: what does not belong in bulk, or in another order [EPOCH-9]', async () => {
       const { raw } = epoch.frame();
       const { bare } = epoch.close();
       await refusedAs('bulk-content', () => send(epoch.ctl(CTL.bulk, encodeBulk([encodeLost(random().slice(0, 16))]))));
@@ -320,7 +320,7 @@ describe('refusals', () => {
   });
 
   describe('channels e and m', () => {
-    it('owner-mismatch, topic-denied, signature-invalid, manifest-stale, unknown-device', async () => {
+    it('owner-mismatch, topic-denied, signature-invalid, manifest-stale, unknown-device [ENROL-4] [EPOCH-1]', async () => {
       const circle = await world.circle();
       const { topics } = circle.device;
       const thief = testIdentity('ML-DSA-65', crypto, random);

@@ -109,7 +109,7 @@ describe('what the gateway keeps', () => {
     await until(() => [...world.gateway.account()][0]!.sealed[0]?.[1] === 2);
   });
 
-  it('takes an offline epoch by bulk and tells its progress under the live one', async () => {
+  it('takes an offline epoch by bulk and tells its progress under the live one [EPOCH-9]', async () => {
     const circle = await world.circle();
     const { topics } = circle.device;
     const beacon = await world.beacon();

@@ -100,7 +100,7 @@ describe('recipient checks of an open', () => {
     expect(await verdict(papers, async () => second.prekeySeed.slice())).toBe('accepted');
   });
 
-  it.each(rows.map((row) => ({ row })))('refuses $row.0: $row.1', async ({ row: [, name, options, papers] }) => {
+  it.each(rows.map((row) => ({ row })))('refuses $row.0: $row.1 [EPOCH-6] [EPOCH-7]', async ({ row: [, name, options, papers] }) => {
     const epoch = await openEpoch(circle, options);
     expect(await verdict(papersOf(epoch, papers?.(epoch)))).toBe(name);
   });

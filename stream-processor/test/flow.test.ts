@@ -101,7 +101,7 @@ describe('the way of a reading', () => {
     expect(ofKind(events, 'heartbeat')[0]!.history).toBe(true);
   });
 
-  it('flags a clock that is three days wrong, and keeps the data', async () => {
+  it('flags a clock that is three days wrong, and keeps the data [TIME-2]', async () => {
     const bench = await createBench(circle);
     const device = await openEpoch(circle, { t0Ms: T0 - 3 * 86_400_000 });
     const events = await bench.give([...device.papers(), device.card(1), device.vitals(hr(70), 0)]);

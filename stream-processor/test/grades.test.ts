@@ -20,7 +20,7 @@ async function segmentOfFive(bench: Bench, scopes?: readonly number[]) {
 }
 
 describe('sealed', () => {
-  it('rises by the close alone when every frame is here', async () => {
+  it('rises by the close alone when every frame is here [GRADE-1]', async () => {
     const bench = await createBench(circle);
     const { device, frames } = await segmentOfFive(bench);
     await bench.give(frames);
@@ -68,7 +68,7 @@ describe('sealed', () => {
     ['fewer frames than came', { count: 3 }, 'not-in-close'],
     ['other key check values', { kcv: new Map([0, 1, 2].map((s) => [s, new Uint8Array(32)])) }, 'kcv-mismatch'],
     ['a scope without check value', { kcv: new Map([[0, new Uint8Array(32)]]) }, 'kcv-mismatch'],
-  ])('never by a close with %s', async (_what, change, name) => {
+  ])('never by a close with %s [GRANT-2]', async (_what, change, name) => {
     const bench = await createBench(circle);
     const { device, frames } = await segmentOfFive(bench);
     await bench.give(frames);
@@ -127,7 +127,7 @@ describe('anchored', () => {
     return bench.advance(500);
   };
 
-  it('rises when the ledger holds the head of the receipt, not before', async () => {
+  it('rises when the ledger holds the head of the receipt, not before [GRADE-1]', async () => {
     const { bench, box, receipt } = await receiptBench(undefined);
     expect(ofKind(await poll(bench), 'graded')).toEqual([]);
     box.root = receipt.root;
