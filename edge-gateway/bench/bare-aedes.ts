@@ -16,7 +16,7 @@ server.listen(0, '127.0.0.1', () => {
 });
 process.on('message', () => {
   globalThis.gc?.();
-  const { rss, heapUsed } = process.memoryUsage();
-  process.send?.({ rssBytes: rss, heapBytes: heapUsed });
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
+  process.send?.({ rssBytes: rss, heapBytes: heapUsed, bufferBytes: arrayBuffers });
 });
 process.on('disconnect', () => process.exit(0));

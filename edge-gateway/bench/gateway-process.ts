@@ -79,7 +79,8 @@ process.send?.({
 process.on('message', async (order: { readonly say?: string }) => {
   if (order.say === 'memory') {
     globalThis.gc?.();
-    process.send?.({ rssBytes: process.memoryUsage().rss, heapBytes: process.memoryUsage().heapUsed });
+    const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage();
+    process.send?.({ rssBytes: rss, heapBytes: heapUsed, heapTotalBytes: heapTotal, externalBytes: external, bufferBytes: arrayBuffers });
   }
   if (order.say === 'account') {
     let frames = 0;

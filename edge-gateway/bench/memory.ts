@@ -21,7 +21,7 @@ const at = process.argv.indexOf('--devices');
 const count = at < 0 ? 2_000 : Number(process.argv[at + 1]);
 const framesEach = 8;
 /** Code, caches and buffers that do not grow with devices are paid by these. */
-const warmUp = 300;
+const warmUp = 100;
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const crypto = createNativeCrypto();
 const random = () => createSystemRandom().bytes(32);
@@ -29,6 +29,7 @@ const once = <T>(child: ChildProcess): Promise<T> => new Promise((resolve) => ch
 interface Memory {
   readonly rssBytes: number;
   readonly heapBytes: number;
+  readonly bufferBytes: number;
 }
 async function memoryOf(child: ChildProcess): Promise<Memory> {
   let least: Memory | undefined;
@@ -39,6 +40,7 @@ async function memoryOf(child: ChildProcess): Promise<Memory> {
     const memory = await answer;
     if (least === undefined || memory.rssBytes < least.rssBytes) least = memory;
   }
+  if (process.env.BENCH_VERBOSE !== undefined) console.error(JSON.stringify(least));
   return least!;
 }
 
@@ -97,6 +99,9 @@ console.log(
     bareConnectionBytes: Math.round(perBare),
     deviceBytes: Math.round(perDevice),
     beyondBareBytes: Math.round(perDevice - perBare),
+    bufferBeyondBareBytes: Math.round(
+      (after.bufferBytes - before.bufferBytes - (bareAfter.bufferBytes - bareBefore.bufferBytes)) / count,
+    ),
     heapBeyondBareBytes: Math.round(
       (after.heapBytes - before.heapBytes - (bareAfter.heapBytes - bareBefore.heapBytes)) / count,
     ),

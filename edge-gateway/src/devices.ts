@@ -116,7 +116,7 @@ function emptyDevice(number: number, thumbprint: Uint8Array, crypto: CryptoProvi
   return {
     number,
     name,
-    thumbprint,
+    thumbprint: Uint8Array.from(thumbprint),
     topic: {
       down: topic.device(shard, name, 'd'),
       endorse: topic.device(shard, name, 'e'),

@@ -38,7 +38,8 @@ export function createLogin(border: Border): (request: LoginRequest) => Promise<
       const shard = shardOf(identity, crypto);
       const session: ClientSession = {
         identity: clientId,
-        thumbprint: identity,
+        // A copy: small buffers are cut from pages of 8 kB, and one view keeps its page.
+        thumbprint: Uint8Array.from(identity),
         device: await border.devices.load(clientId),
         topics: {
           open: topic.device(shard, clientId, 'o'),

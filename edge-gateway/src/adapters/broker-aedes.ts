@@ -41,7 +41,9 @@ class IngestBroker extends Aedes {
 
 interface Attached extends Client {
   session?: Session;
-  _parser: { packet: { length: number; cmd: string }; _parseLength(): boolean; _emitError(error: Error): unknown };
+  _parser: {
+    settings: { password?: unknown };
+    packet: { length: number; cmd: string }; _parseLength(): boolean; _emitError(error: Error): unknown };
   subscriptions: Record<string, unknown>;
 }
 
@@ -208,6 +210,8 @@ function aedesOptions(
         .then(
           (session) => {
             if (session !== undefined) (client as Attached).session = session;
+            // The parser keeps the whole CONNECT: 8 kB of password for as long as the connection lives.
+            delete (client as Attached)._parser.settings.password;
             done(null, session !== undefined);
           },
           () => done(null, false),

@@ -1,6 +1,14 @@
 import { toHex } from '@pulseseal/crypto';
 import type { Position } from '@pulseseal/log';
-import { checkFrameTag, type Frame, parseFrame, Refusal, type RefusalName, refuse, type VerifiedFrame } from '@pulseseal/protocol';
+import {
+  checkFrameTag,
+  type Frame,
+  parseFrame,
+  Refusal,
+  type RefusalName,
+  refuse,
+  type VerifiedFrame,
+} from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
 import { findEpoch, loadEpoch } from '../epochs.ts';
 import type { Waiter } from '../journal.ts';
