@@ -1,6 +1,10 @@
 import type { Figure } from '../lib/figure.ts';
+import { flood, forged } from './attacks.ts';
+import { disk } from './disk.ts';
+import { memory } from './memory.ts';
+import { restart } from './restart.ts';
 import { signatures } from './signatures.ts';
 import { throughput, throughputTls } from './throughput.ts';
 
 /** In the order of the table. */
-export const FIGURES: readonly Figure[] = [throughput, throughputTls, signatures];
+export const FIGURES: readonly Figure[] = [throughput, throughputTls, signatures, memory, disk, restart, flood, forged];

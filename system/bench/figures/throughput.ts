@@ -55,7 +55,10 @@ async function run(context: BenchContext, isTls: boolean): Promise<FigureResult>
   const warmUps = isTls ? Math.min(1, context.warmUps) : context.warmUps;
   const count = isTls ? Math.min(3, context.rounds) : context.rounds;
   const verify = startChild('verify-rate.ts', { core: 0 });
-  const gateway = startChild('gateway.ts', { core: 0, execArgv: (process.env.GWARGS ?? '').split(' ').filter(Boolean) });
+  const gateway = startChild('gateway.ts', {
+    core: 0,
+    execArgv: (process.env.GWARGS ?? '').split(' ').filter(Boolean),
+  });
   const bare = startChild('bare-aedes.ts', { core: 0 });
   const load = startChild('loader.ts', { core: 1, execArgv: ['--expose-gc'] });
   const bareLoad = startChild('loader.ts', { core: 1, execArgv: ['--expose-gc'] });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { parseFrame } from '@pulseseal/protocol';
 import { connectRaw, messageIdOf, publishPacket, type RawClient } from '../lib/raw-client.ts';
-import { type GatewayPlace, type LiveDevice, liveDevice, readBeacon } from '../lib/raw-world.ts';
+import { type GatewayPlace, type LiveDevice, liveDevice, login, readBeacon } from '../lib/raw-world.ts';
 import { serve } from '../lib/serve.ts';
 
 /**
@@ -30,12 +31,23 @@ let bare: { readonly topic: string; readonly client: RawClient }[] = [];
 let rounds: { readonly client: RawClient; readonly packets: Buffer[] }[] = [];
 let framesReady = 0;
 let sequence = 0;
+let restarts = 0;
 
 serve({
-  async joinGateway({ place, clients }: { readonly place: GatewayPlace; readonly clients: number }) {
-    const beacon = await readBeacon(place);
+  /** `agentPort`: where owners publish papers without TLS, to save time. */
+  async joinGateway(order: { readonly place: GatewayPlace; readonly clients: number; readonly agentPort?: number }) {
+    const { place, agentPort } = order;
+    const agents = agentPort === undefined ? place : { ...place, port: agentPort, isTls: false };
+    const beacon = await readBeacon(agents);
     devices = [];
-    for (let i = 0; i < clients; i++) devices.push(await liveDevice(place, place, beacon));
+    for (let i = 0; i < order.clients; i++) devices.push(await liveDevice(place, agents, beacon));
+  },
+  /** After a restart of the gateway: one device logs in and sends its next frame. Resolves at the PUBACK. */
+  async firstAcknowledged({ place }: { readonly place: GatewayPlace }): Promise<void> {
+    const { circle, epoch } = devices[restarts++ % devices.length]!;
+    const client = await login(circle.device, place);
+    await client.publish(circle.device.topics.u, epoch.frame({ payload: new Uint8Array(64).fill(0x5a) }).raw);
+    client.end();
   },
   async joinBare({ place, clients }: { readonly place: PlainPlace; readonly clients: number }) {
     bare = [];
@@ -48,16 +60,19 @@ serve({
   prepare(order: PrepareOrder) {
     const payload = new Uint8Array(order.payloadBytes).fill(0x5a);
     framesReady = devices.length * order.framesPerClient;
+    let ciphertextBytes = 0;
     rounds = devices.map(({ circle, client, epoch }) => {
       const packets: Buffer[] = [];
       const { u, c } = circle.device.topics;
       for (let i = 1; i <= order.framesPerClient; i++) {
         const { raw } = epoch.frame({ payload, ft: order.isUrgent === true ? 3 : 1 });
+        ciphertextBytes += parseFrame(raw).ct.length;
         packets.push(publishPacket(u, raw, messageIdOf(sequence++)));
         if (i % order.segmentFrames === 0) packets.push(publishPacket(c, epoch.close().ctl, messageIdOf(sequence++)));
       }
       return { client, packets };
     });
+    return { frames: framesReady, ciphertextBytes };
   },
   /** The same number of messages of the same size for a broker that does not know what they are. */
   prepareBare(order: { readonly framesPerClient: number; readonly frameBytes: number }) {
