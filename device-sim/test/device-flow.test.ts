@@ -72,6 +72,20 @@ describe('a device on a good link', () => {
     expect(world.gateway.sealed(eh)).toEqual([...epoch.closes.keys()].sort((a, b) => a - b));
   });
 
+  it('sends the card before the first value also when that comes segments later [PAY-2]', async () => {
+    const world = createWorld();
+    await world.enrol();
+    await world.run(30_000);
+    world.sendHeart(71);
+    world.sendHeart(72);
+    await world.run(20_000);
+    const [, epoch] = firstEpoch(world);
+    const frames = await readEpoch(world, epoch, world.heldManifest());
+    const own = frames.filter((f) => f.st === 1);
+    expect(own[0]!.sg).toBeGreaterThan(0);
+    expect(own.map((f) => f.ft)).toEqual([FRAME_TYPE.card, FRAME_TYPE.data, FRAME_TYPE.data]);
+  });
+
   it('beats at the heartbeat period whether or not data flow', async () => {
     const world = createWorld();
     await world.enrol();

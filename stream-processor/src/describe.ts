@@ -3,9 +3,8 @@ import type { EpochStream, Item, OpenStream } from '@pulseseal/protocol';
 import type { Context } from './context.ts';
 import type { Epoch } from './epoch.ts';
 
-/** Tells the twin once what an epoch will send, as soon as its cards say so. */
+/** Tells the twin what an epoch will send: as soon as its cards say so, and again when a later card says more. */
 export function announce(ctx: Context, epoch: Epoch): void {
-  if (epoch.isAnnounced) return;
   epoch.isAnnounced = true;
   const { open } = epoch;
   ctx.emit({

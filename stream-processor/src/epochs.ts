@@ -148,7 +148,7 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
   };
   const add = async (epoch: Epoch) => {
     accepted.set(nameOf(epoch.ridHex, epoch.ehHex), epoch);
-    if (epoch.scopes.size === 1) announce(ctx, epoch);
+    if (epoch.scopes.size === 1 && !epoch.isAnnounced) announce(ctx, epoch);
     const kin = [...accepted.values()].filter((e) => e.device === epoch.device && e.history === epoch.history);
     const most = epoch.history ? limits.historyEpochs : limits.liveEpochs;
     for (const old of kin.slice(0, Math.max(0, kin.length - most))) {

@@ -105,7 +105,8 @@ function card(ctx: Context, epoch: Epoch, frame: Frame, payload: Uint8Array): vo
 export function learnCard(ctx: Context, epoch: Epoch, scope: number, bytes: Uint8Array): void {
   if (epoch.cards.has(scope)) return;
   epoch.cards.set(scope, { bytes: bytes.slice(), card: parseCard(bytes) });
-  if (epoch.cards.size >= epoch.scopes.size - 1) announce(ctx, epoch);
+  // Scope 0 has no card. An epoch that was told before its cards came is told again.
+  if (epoch.isAnnounced || epoch.cards.size >= epoch.scopes.size - 1) announce(ctx, epoch);
   const waiting = epoch.waiting.splice(0);
   for (const one of waiting) {
     if (epoch.streams.get(one.frame.st)!.scope === scope) interpret(ctx, epoch, one.frame, one.payload, one.arrivedMs);

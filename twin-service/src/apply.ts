@@ -145,38 +145,45 @@ function delays(device: DeviceState, delayMs: number | null) {
 }
 
 function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
-  return withDevice(twin, care.device, wallMs, (device) => ({
-    ...device,
-    kind: care.deviceKind,
-    eh: care.eh,
-    boot: care.boot,
-    epoch: care.epoch,
-    heartbeatMs: care.heartbeatMs,
-    segmentMs: care.segmentMs,
-    heardWallMs: wallMs,
-    heardMs: Math.max(device.heardMs, care.atMs),
-    // A device that opens an epoch after a pause is back; what it says next tells whether it is worn.
-    state: device.state === 'shutdown' ? 'unknown' : device.state,
-    newestSeq: -1,
-    unsealedSinceWallMs: null,
-    leastDelayMs: null,
-    delayMs: 0,
-    streams: care.streams.slice(0, limits.streamsPerDevice).map((stream) => {
-      const before = device.streams.find((known) => known.stream === stream.stream);
+  return withDevice(twin, care.device, wallMs, (device) => {
+    const known = new Map(device.streams.map((stream) => [stream.stream, stream]));
+    // The same epoch again says more about its streams, and nothing else is new.
+    const isSame = device.eh === care.eh;
+    const streams = care.streams.slice(0, limits.streamsPerDevice).map((stream) => {
+      const before = known.get(stream.stream);
       return {
         stream: stream.stream,
         name: stream.name,
         codes: stream.codes,
         charted: stream.charted,
         intervalMs: stream.expectedIntervalMs,
-        heardWallMs: wallMs,
+        heardWallMs: (isSame ? before?.heardWallMs : undefined) ?? wallMs,
         contact: before?.contact ?? true,
         fault: before?.fault ?? false,
         paused: before?.paused ?? false,
         badSinceWallMs: before?.badSinceWallMs ?? null,
       };
-    }),
-  }));
+    });
+    if (isSame) return { ...device, kind: care.deviceKind, streams };
+    return {
+      ...device,
+      kind: care.deviceKind,
+      eh: care.eh,
+      boot: care.boot,
+      epoch: care.epoch,
+      heartbeatMs: care.heartbeatMs,
+      segmentMs: care.segmentMs,
+      heardWallMs: wallMs,
+      heardMs: Math.max(device.heardMs, care.atMs),
+      // A device that opens an epoch after a pause is back; what it says next tells whether it is worn.
+      state: device.state === 'shutdown' ? 'unknown' : device.state,
+      newestSeq: -1,
+      unsealedSinceWallMs: null,
+      leastDelayMs: null,
+      delayMs: 0,
+      streams,
+    };
+  });
 }
 
 function heartbeat(twin: Twin, { care, wallMs, nowMs, delayMs }: Event<'heartbeat'>): Twin {

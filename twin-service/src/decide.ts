@@ -4,7 +4,7 @@ import type { TwinCommand, TwinEvent } from './events.ts';
 import { limits } from './limits.ts';
 import { catchUp, clearing, raising } from './rules/physiology.ts';
 import { silenceConditions } from './rules/silence.ts';
-import type { Held, Twin } from './state.ts';
+import type { DeviceState, Held, Twin } from './state.ts';
 import type { Work } from './stepping.ts';
 import { emit, raise } from './stepping.ts';
 import { mayJudge } from './values.ts';
@@ -60,7 +60,8 @@ function observe(work: Work, command: Observe): void {
       const known = work.twin.devices[event.device];
       const isNewer =
         known === undefined || event.boot > known.boot || (event.boot === known.boot && event.epoch > known.epoch);
-      if (!event.history && isNewer) emit(work, { kind: 'epoch', care: event, wallMs });
+      const saysMore = known !== undefined && known.eh === event.eh && isOtherwise(known, event);
+      if (!event.history && (isNewer || saysMore)) emit(work, { kind: 'epoch', care: event, wallMs });
       return;
     }
     case 'heartbeat': {
@@ -100,6 +101,14 @@ function observe(work: Work, command: Observe): void {
     case 'edge-alive':
       return;
   }
+}
+
+/** The cards of an epoch may come after its first word: then it is told again, with what its streams measure. */
+function isOtherwise(known: DeviceState, event: Extract<CareEvent, { kind: 'epoch' }>): boolean {
+  const codesOf = (streams: readonly { readonly stream: number; readonly codes: readonly number[] }[]) =>
+    streams.map(({ stream, codes }) => `${stream}:${codes}`).join(' ');
+  const told = event.streams.slice(0, limits.streamsPerDevice);
+  return known.kind !== event.deviceKind || codesOf(known.streams) !== codesOf(told);
 }
 
 /** Event time that rules may use: a clock that runs ahead would age everything else. */

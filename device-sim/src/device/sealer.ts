@@ -44,7 +44,7 @@ export interface Sealed {
 
 /** hdr, AEAD tag, gateway tag, heads and the longest `prev`. */
 const frameOverheadBytes = 80;
-/** A scope's card returns in every tenth segment, for late readers (section 5). */
+/** A scope's card returns in every tenth segment, for late readers (SPEC clause PAY-2). */
 const cardEverySegments = 10;
 
 export function createSealer(
@@ -91,11 +91,13 @@ export function createSealer(
     const frame: SpoolFrame = { seq, sg: segment.number, dt, urgent: ft === FRAME_TYPE.urgent, raw };
     return { frame, dropped: spool.keep(spoolEpoch, frame, leaf) };
   };
-  /** The card is the first frame of its scope in segments 0, 10, 20, ... */
+  const carded = new Set<number>();
+  /** The card is the first frame of its scope in the epoch, whenever that comes, and again in segments 10, 20, ... */
   const cardIfDue = (scope: number, dt: number): ReturnType<typeof seal> | undefined => {
-    if (segment.number % cardEverySegments !== 0) return undefined;
     const own = streams.filter((stream) => stream.scope === scope);
-    if (own.some((stream) => (counts.get(stream.id) ?? 0) > 0)) return undefined;
+    const isAgain = segment.number % cardEverySegments === 0 && own.every((s) => (counts.get(s.id) ?? 0) === 0);
+    if (carded.has(scope) && !isAgain) return undefined;
+    carded.add(scope);
     const lowest = own[0]!;
     return seal(FRAME_TYPE.card, { id: lowest.id, scope, pad: lowest.padBytes }, epoch.cards.get(scope)!, dt);
   };
