@@ -171,6 +171,21 @@ describe('errors', () => {
     expect(current(world)[1].open.boot).toBe(8);
   });
 
+  it('a jump beyond the bound comes from the owner alone [TIME-4]', async () => {
+    const world = createWorld();
+    await world.enrol();
+    const { device } = current(world)[1].open;
+    const far = { device, boot: 7, epoch: 2 ** 21, nonce: new Uint8Array(16), timeMs: Math.floor(world.clock.nowMs()) };
+    const stranger = createMessageSigner('ML-DSA-65', world.random.bytes(32), world.crypto);
+    world.agent.send(signBody('resync', far, stranger));
+    await world.run(500);
+    expect(world.device.counts.refusals['resync-refused']).toBe(1);
+    expect(epochs(world).length).toBe(1);
+    world.agent.send(signBody('resync', far, world.owner));
+    await world.until('a new epoch', () => current(world)[1].open.epoch === 2 ** 21 + 1);
+    expect(current(world)[1].open.boot).toBe(8);
+  });
+
   it('send the rest by bulk when the keys of an epoch are dropped', async () => {
     const world = await behindExternalBroker();
     for (let i = 0; i < 5; i++) world.sendHeart();

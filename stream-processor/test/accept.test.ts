@@ -100,10 +100,13 @@ describe('recipient checks of an open', () => {
     expect(await verdict(papers, async () => second.prekeySeed.slice())).toBe('accepted');
   });
 
-  it.each(rows.map((row) => ({ row })))('refuses $row.0: $row.1 [EPOCH-6] [EPOCH-7]', async ({ row: [, name, options, papers] }) => {
-    const epoch = await openEpoch(circle, options);
-    expect(await verdict(papersOf(epoch, papers?.(epoch)))).toBe(name);
-  });
+  it.each(rows.map((row) => ({ row })))(
+    'refuses $row.0: $row.1 [EPOCH-6] [EPOCH-7]',
+    async ({ row: [, name, options, papers] }) => {
+      const epoch = await openEpoch(circle, options);
+      expect(await verdict(papersOf(epoch, papers?.(epoch)))).toBe(name);
+    },
+  );
 
   it('refuses when the prekey is gone', async () => {
     expect(await verdict(papersOf(await openEpoch(circle)), async () => undefined)).toBe('wrap-failed');
@@ -125,6 +128,18 @@ describe('what the flow does with refused epochs', () => {
     const device = await openEpoch(circle, { wrapped: (s) => new Map([...s, [1, new Uint8Array(32).fill(7)]]) });
     const events = await bench.give([...device.papers(), device.card(1), ...device.papers()]);
     expect(ofKind(events, 'refused').map((e) => [e.refusal, e.what])).toEqual([['commitment-mismatch', 'epoch']]);
+    expect(readingsOf(events)).toEqual([]);
+  });
+
+  it('takes no card but the one that the open names, and no value without it [GRANT-2]', async () => {
+    const bench = await createBench(circle);
+    const change: EpochOptions['change'] = (o) => ({
+      ...o,
+      cardHashes: new Map([...o.cardHashes, [1, new Uint8Array(32)]]),
+    });
+    const device = await openEpoch(circle, { change });
+    const events = await bench.give([...device.papers(), device.card(1), device.vitals(new Map([[0, 40]]), 10)]);
+    expect(bench.refusals['card-mismatch']).toBe(1);
     expect(readingsOf(events)).toEqual([]);
   });
 
