@@ -2,9 +2,12 @@ import { gatewayFailure } from './failures.ts';
 
 /**
  * A journal record: a prefix of fixed length, then the message bytes as they came, so that a feed or a proof can point
- * into the journal. Prefix: kind 1, flags 1, device number 4, arrival in ms 6 (big-endian).
+ * into the journal. Prefix, big-endian: kind 5 bits, flags 4 bits, device number 23 bits, arrival in ms 48 bits. It stands
+ * before every frame, so each of its bytes is 0.4 % of the disk.
  */
-export const PREFIX_BYTES = 12;
+export const PREFIX_BYTES = 10;
+/** Devices that one gateway can number. */
+export const MAX_DEVICE_NUMBER = 2 ** 23 - 1;
 
 export const RECORD = {
   /** The gateway started: counter, 4 bytes. */
@@ -67,33 +70,33 @@ export function putPrefix(
   device: number,
   arrivedMs: number,
 ): void {
-  target[0] = kind;
-  target[1] = flags;
-  target[2] = device >>> 24;
-  target[3] = device >>> 16;
-  target[4] = device >>> 8;
-  target[5] = device;
+  if (device > MAX_DEVICE_NUMBER) throw gatewayFailure('journal-format', 'more devices than the journal can number');
+  const word = ((kind << 27) | (flags << 23) | device) >>> 0;
+  target[0] = word >>> 24;
+  target[1] = word >>> 16;
+  target[2] = word >>> 8;
+  target[3] = word;
   const high = Math.floor(arrivedMs / 2 ** 32);
   const low = arrivedMs >>> 0;
-  target[6] = high >>> 8;
-  target[7] = high;
-  target[8] = low >>> 24;
-  target[9] = low >>> 16;
-  target[10] = low >>> 8;
-  target[11] = low;
+  target[4] = high >>> 8;
+  target[5] = high;
+  target[6] = low >>> 24;
+  target[7] = low >>> 16;
+  target[8] = low >>> 8;
+  target[9] = low;
 }
 
 /** @throws Failure `journal-format` */
 export function parseRecord(data: Uint8Array): JournalRecord {
-  const kind = data[0];
-  if (data.length < PREFIX_BYTES || kind === undefined || kind < RECORD.start || kind > RECORD.accepted)
-    throw gatewayFailure('journal-format', `kind ${kind ?? 'none'}`);
   const word = (at: number) => ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0;
+  const head = data.length < PREFIX_BYTES ? 0 : word(0);
+  const kind = head >>> 27;
+  if (kind < RECORD.start || kind > RECORD.accepted) throw gatewayFailure('journal-format', `kind ${kind}`);
   return {
     kind: kind as RecordKind,
-    flags: data[1]!,
-    deviceNumber: word(2),
-    arrivedMs: ((data[6]! << 8) | data[7]!) * 2 ** 32 + word(8),
+    flags: (head >>> 23) & 0xf,
+    deviceNumber: head & MAX_DEVICE_NUMBER,
+    arrivedMs: ((data[4]! << 8) | data[5]!) * 2 ** 32 + word(6),
     message: data.subarray(PREFIX_BYTES),
   };
 }

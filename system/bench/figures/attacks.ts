@@ -94,9 +94,15 @@ async function runFlood(context: BenchContext): Promise<FigureResult> {
       const during = await honest.ask<Steady>('send', { perS: 50, durationMs });
       const { sent, closed } = await attack;
       const resident = residentBytesOf(gateway.pid);
-      const after = await honest.ask<Steady>('send', { perS: 50, durationMs: 2_000 });
-      const sorted = [...during.latencies].sort((a, b) => a - b);
-      const isAlive = after.latencies.length === after.total;
+      const sorted = [...during.latencies].sort((x, y) => x - y);
+      const endedMs = performance.now();
+      let isAlive = false;
+      // What the attackers left in buffers is worked off first.
+      for (let i = 0; i < 5 && !isAlive; i++) {
+        const after = await honest.ask<Steady>('send', { perS: 50, durationMs: 1_000 });
+        isAlive = after.latencies.length === after.total;
+      }
+      const recoveredMs = performance.now() - endedMs;
       return {
         lines: [
           {
@@ -111,6 +117,7 @@ async function runFlood(context: BenchContext): Promise<FigureResult> {
           floodedPerS: sampleOf('messages/s', [(sent * 1000) / durationMs]),
           closedConnections: sampleOf('connections', [closed]),
           validPassed: sampleOf('%', [(100 * during.latencies.length) / during.total]),
+          recoveredMs: sampleOf('ms', [recoveredMs]),
           validP99Ms: sampleOf('ms', [quantile(sorted, 0.99)]),
           residentBytes: sampleOf('B', [resident]),
         },

@@ -71,6 +71,7 @@ async function start(order: GatewayOrder): Promise<GatewayReady> {
       await keys.put(name, Uint8Array.from(Buffer.from(seed, 'base64')));
   }
   const settings = gatewaySettings(order.settings);
+  const catalogue = openSqliteCatalogue(join(dir, 'catalogue.sqlite'));
   const host = order.host ?? '127.0.0.1';
   const tls = order.isTls === true ? await loadTls(keys, random, clock, ['localhost']) : undefined;
   const journal = await openLog({ dir: join(dir, 'journal') });
@@ -84,7 +85,7 @@ async function start(order: GatewayOrder): Promise<GatewayReady> {
       logger: createSilentLogger(),
       metrics,
       journal,
-      catalogue: openSqliteCatalogue(join(dir, 'catalogue.sqlite')),
+      catalogue,
       keys,
       ledger,
       broker: createAedesBroker({
@@ -105,6 +106,7 @@ async function start(order: GatewayOrder): Promise<GatewayReady> {
     await gateway.stop(0);
     await journal.close();
     await feed.close();
+    catalogue.close();
   };
   return { plainPort: address.plainPort, tlsPort: address.tlsPort, gid: address.gid, thumbprint: address.thumbprint };
 }

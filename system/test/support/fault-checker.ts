@@ -57,6 +57,8 @@ export interface StoredFrame {
   readonly sg: number;
   readonly st: number;
   readonly dt: number;
+  /** The journal's own note: 1 came by bulk, 8 its clock is not trusted. */
+  readonly flags: number;
   readonly raw: Uint8Array;
 }
 
@@ -78,20 +80,26 @@ export interface JournalContent {
   readonly epochs: Map<string, StoredEpoch>;
   /** Records of kind `opening`, by the gateway's number of the device. */
   readonly openings: Map<number, number>;
+  /** The openings' bytes, with their notes: 1 came by bulk, 2 the ledger was away. */
+  readonly opened: { readonly flags: number; readonly message: Uint8Array }[];
+  /** Messages with wraps. */
+  readonly keys: Uint8Array[];
   /** Positions of closes whose segment was found complete. */
   readonly complete: Set<number>;
   readonly disputed: Set<number>;
   readonly damaged: number;
 }
 
-/** Prefix of a journal record: kind 1, flags 1, device 4, arrival 6. */
-const PREFIX_BYTES = 12;
-const KIND = { opening: 6, frame: 8, close: 9, segment: 12 } as const;
+/** Prefix of a journal record: kind 5 bits, flags 4 bits, device 23 bits; arrival 6 bytes. */
+const PREFIX_BYTES = 10;
+const KIND = { opening: 6, keys: 7, frame: 8, close: 9, segment: 12 } as const;
 
 export async function readJournal(dir: string): Promise<JournalContent> {
   const content: JournalContent & { damaged: number } = {
     epochs: new Map(),
     openings: new Map(),
+    opened: [],
+    keys: [],
     complete: new Set(),
     disputed: new Set(),
     damaged: 0,
@@ -108,19 +116,23 @@ export async function readJournal(dir: string): Promise<JournalContent> {
       content.damaged += page.damaged.length;
       for (const { position, data } of page.records) {
         const message = data.subarray(PREFIX_BYTES);
-        const device = new DataView(data.buffer, data.byteOffset).getUint32(2);
-        if (data[0] === KIND.opening) content.openings.set(device, (content.openings.get(device) ?? 0) + 1);
-        else if (data[0] === KIND.frame) {
+        const head = new DataView(data.buffer, data.byteOffset).getUint32(0);
+        const [kind, flags, device] = [head >>> 27, (head >>> 23) & 15, head & 0x7fffff];
+        if (kind === KIND.opening) {
+          content.openings.set(device, (content.openings.get(device) ?? 0) + 1);
+          content.opened.push({ flags, message: message.slice() });
+        } else if (kind === KIND.keys) content.keys.push(message.slice());
+        else if (kind === KIND.frame) {
           const { eh, ...frame } = headOfFrame(message);
           const epoch = epochOf(eh);
           if (epoch.frames.has(frame.seq)) epoch.doubled++;
-          else epoch.frames.set(frame.seq, frame);
-        } else if (data[0] === KIND.close) {
+          else epoch.frames.set(frame.seq, { ...frame, flags });
+        } else if (kind === KIND.close) {
           const { eh, ...close } = headOfClose(message);
           epochOf(eh).closes.push({ ...close, position });
-        } else if (data[0] === KIND.segment) {
+        } else if (kind === KIND.segment) {
           const close = Number(new DataView(message.buffer, message.byteOffset).getBigUint64(0));
-          if (data[1] === 1) content.complete.add(close);
+          if (flags === 1) content.complete.add(close);
           else content.disputed.add(close);
         }
       }
@@ -144,7 +156,7 @@ function item(bytes: Uint8Array, at: number): { major: number; value: number; ne
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 /** [ft, eh, sg, st, seq, dt, ct, gt] */
-function headOfFrame(raw: Uint8Array): StoredFrame & { eh: string } {
+function headOfFrame(raw: Uint8Array): Omit<StoredFrame, 'flags'> & { eh: string } {
   if (raw[0] !== 0x88 || raw[2] !== 0x48) throw new Error('not a frame');
   const numbers: number[] = [];
   for (let i = 0, at = 11; i < 4; i++) {
