@@ -59,7 +59,7 @@ export async function openSealedFileKeyStore(settings: SealedFileSettings): Prom
   return {
     get: async (name) => entries.get(name)?.secret.slice(),
     async put(name, secret) {
-      const copy = secret.slice();
+      const copy = Uint8Array.from(secret);
       await change((next) => {
         requireStorable(next, name, copy);
         const old = next.get(name);

@@ -54,7 +54,7 @@ export function createMemoryKeyStore(clock: KeyStoreClock): KeyStore {
     get: async (name) => entries.get(name)?.secret.slice(),
     async put(name, secret) {
       requireStorable(entries, name, secret);
-      const copy = secret.slice();
+      const copy = Uint8Array.from(secret);
       drop(name);
       entries.set(name, { secret: copy, createdMs: clock.nowMs() });
     },
