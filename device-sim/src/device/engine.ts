@@ -472,6 +472,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   };
   const offerBeacon = (bytes: Uint8Array) => {
     const offer = trust.offerBeacon(bytes);
+    if (offer === 'beacon-older') refused(offer);
     if (offer === 'refused') refused('beacon-refused');
     if (offer !== 'taken') return;
     ports.save();

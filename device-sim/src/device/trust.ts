@@ -22,7 +22,7 @@ export interface Held<T> {
 }
 
 /** Why an offer was not taken; for counting. */
-export type Offer = 'taken' | 'same' | 'later' | 'refused';
+export type Offer = 'taken' | 'same' | 'later' | 'refused' | 'beacon-older';
 
 /** Whom the device obeys: the owner's manifest, and beacons of gateways that it lists. */
 export interface Trust {
@@ -105,8 +105,8 @@ export function createTrust(
       if (known !== undefined && same(known.bytes, bytes)) return 'same';
       const highest = memory.serials[gid];
       if (!isListed(manifest.body, body.gateway) || !same(thumbprint(body.key, crypto), body.gateway)) return 'refused';
-      if (highest !== undefined && (body.serial < highest || body.serial > highest + deviceLimits.beaconSerialJump))
-        return 'refused';
+      if (highest !== undefined && body.serial < highest) return 'beacon-older';
+      if (highest !== undefined && body.serial > highest + deviceLimits.beaconSerialJump) return 'refused';
       if (!gate(gid)) return 'later';
       if (!verifySigned(parsed.value, body.key, crypto)) return 'refused';
       beacons.delete(gid);

@@ -61,8 +61,6 @@ export const REFUSALS = {
   'anchor-invalid': ['LOG-6', 'The ledger block does not hold the tree head.'],
   'kcv-mismatch': ['SEG-2', 'The segment key is not the one the close commits to.'],
   'card-mismatch': ['PAY-2', 'The card is not the one the open names.'],
-  'not-pinned': ['PROOF-3', 'The trust anchors were not given from outside.'],
-  'claim-refused': ['ENROL-2', 'The claim is refused: wrong secret, used nonce, or an owner exists.'],
   'not-endorsed': ['ENROL-3', 'The owner has not endorsed this device key.'],
   expired: ['ENROL-3', 'The certificate or token has expired.'],
   'login-refused': ['TOPIC-4', 'The login does not prove the identity.'],

@@ -36,8 +36,6 @@ const NEEDS_STATE = [
   'count-exceeded',
   'root-mismatch',
   'disputed',
-  'not-pinned',
-  'claim-refused',
   'owner-mismatch',
   'use-bulk',
   'bulk-content',
