@@ -175,6 +175,21 @@ describe('refusals at the door that need another world', () => {
     expect(await client.publish(topics.u, frame)).toBe(true);
   });
 
+  it('missing-field, duplicate-key, unknown-field, out-of-range: a control message whose tag is right and whose content is not', async () => {
+    const circle = await world.circle();
+    const { client, epoch } = await world.live(circle, { beacon });
+    const contents: readonly (readonly [RefusalName, string])[] = [
+      ['missing-field', 'a1 01 00'],
+      ['duplicate-key', 'a3 01 00 01 00 02 80'],
+      ['unknown-field', 'a3 01 00 02 80 09 00'],
+      ['out-of-range', 'a2 01 1b001fffffffffffff 02 80'],
+    ];
+    for (const [name, content] of contents)
+      await refusedAs(world, name, () =>
+        client.publish(circle.device.topics.c, epoch.ctl(CTL.repair, h(content)), 1, 200),
+      );
+  });
+
   it('each way in which a frame fails its check gets the same answer, byte for byte', async () => {
     const circle = await world.circle();
     const { client, epoch } = await world.live(circle, { beacon });
