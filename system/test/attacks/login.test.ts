@@ -179,11 +179,11 @@ describe('a false broker with the genuine beacon and a key of its own', () => {
     const liar = await startFalseBroker(new Map([[topic.beacon(world.address.gid), beacon]]));
     try {
       fleet.start();
-      await until(() => fleet.members.every((member) => member.device.state === 'live'), 20_000);
+      await until(() => fleet.members.every((member) => member.device.state === 'live'), 40_000);
       await new Promise((resolve) => setTimeout(resolve, 1_500));
       turn.turnTo(liar.port);
-      // What was acknowledged before the turn may still be on its way into the account.
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      // Once the false broker has heard something, nothing of the true one is on its way any more.
+      await until(() => liar.acknowledged() > 0, 15_000);
       const before = fleet.account();
       await until(() => liar.acknowledged() > 20, 15_000);
       await new Promise((resolve) => setTimeout(resolve, 1_000));
@@ -191,8 +191,8 @@ describe('a false broker with the genuine beacon and a key of its own', () => {
       expect(deceived.sent).toBeGreaterThan(before.sent);
       expect(deceived.acknowledged).toBe(before.acknowledged);
       turn.turnTo(world.address.tlsPort!);
-      await until(() => fleet.members.every((member) => member.device.connected), 10_000);
-      expect(await fleet.drain(15_000)).toBe(true);
+      await until(() => fleet.members.every((member) => member.device.connected), 20_000);
+      expect(await fleet.drain(30_000)).toBe(true);
       const after = fleet.account();
       expect(after.acknowledged).toBe(after.sent);
       const stored = new Map([...world.gateway.account()].map((a) => [`${a.device}.${a.eh}`, a]));
@@ -209,5 +209,5 @@ describe('a false broker with the genuine beacon and a key of its own', () => {
       await turn.end();
       await world.end();
     }
-  }, 90_000);
+  }, 180_000);
 });
