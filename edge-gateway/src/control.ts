@@ -107,11 +107,15 @@ export function createControl(ports: ControlPorts, start: number): ControlLink {
   };
 }
 
-/** The epoch under whose keys a word about `epoch` goes: its own, or the newest accepted one. */
+/**
+ * The epoch under whose keys a word about `epoch` goes: its own, or the newest accepted one where the device has lost
+ * the epoch's keys itself, by a reboot or because it went over to bulk (section 8).
+ */
 function carrierOf(epoch: EpochState): EpochState | undefined {
+  const newest = epoch.device.live.find((e) => e.isAccepted && e.dn !== undefined);
   // An epoch that fell out of the live ones has lost its keys while progress was still due.
-  if (epoch.dn !== undefined && epoch.device.live.includes(epoch)) return epoch;
-  return epoch.device.live.find((e) => e.isAccepted && e.dn !== undefined);
+  if (epoch.dn === undefined || !epoch.device.live.includes(epoch)) return newest;
+  return newest !== undefined && (newest.boot > epoch.boot || epoch.wentByBulk) ? newest : epoch;
 }
 
 /** At most 4,096 numbers in all (protocol section 5, `range`). */

@@ -117,6 +117,7 @@ export function createEpoch(device: DeviceState, parts: EpochParts, settings: Ga
     reportedClosed: 0,
     reportedBeyond: 0,
     byeCount: 0,
+    wentByBulk: false,
     keysUntilMs: Number.POSITIVE_INFINITY,
     lastArrivedMs: 0,
     cancelKeysWait: () => {},

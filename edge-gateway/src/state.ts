@@ -116,6 +116,8 @@ export interface EpochState {
   reportedClosed: number;
   reportedBeyond: number;
   byeCount: number;
+  /** Something of it came inside bulk: the device speaks of it under a newer epoch. */
+  wentByBulk: boolean;
   /** When the keys go: set at the accept of the next epoch. */
   keysUntilMs: number;
   lastArrivedMs: number;
@@ -148,4 +150,6 @@ export interface ClientSession extends Session {
   /** Times of the last refused publishes. */
   readonly refusedMs: number[];
   isPresent: boolean;
+  /** Its token was bound to the TLS session that ends here: the device counts PUBACKs (section 12). */
+  readonly isDirect: boolean;
 }

@@ -12,6 +12,8 @@ export interface RefusedMessage {
   readonly about?: Uint8Array | undefined;
   readonly number?: number | undefined;
   readonly meant?: Uint8Array | undefined;
+  /** An opening or its keys: a device that rebooted has no keys of older epochs, so only a hint reaches it (section 12). */
+  readonly isBeforeAccept?: boolean;
 }
 
 const NO_EH = new Uint8Array(8);
@@ -40,7 +42,9 @@ export function refused(
   const { device } = session;
   const code = errCodeOf(name);
   if (device !== undefined && border.broker.isConnected(device.name)) {
-    const under = message.authentic ?? (HINTED.has(code) ? undefined : device.live.find((e) => e.isAccepted));
+    const under =
+      message.authentic ??
+      (HINTED.has(code) || message.isBeforeAccept === true ? undefined : device.live.find((e) => e.isAccepted));
     const number = name === 'rate' ? (message.number ?? 1_000) : message.number;
     border.control.err(device, {
       err: {

@@ -53,7 +53,9 @@ export async function receiveBulk(
   );
   for (const epoch of touched) {
     epoch.durableSeq = epoch.received.next;
-    if (epoch !== carrier) border.moved(epoch);
+    if (epoch === carrier) continue;
+    epoch.wentByBulk = true;
+    border.moved(epoch);
   }
   if (firstRefusal !== undefined) throw firstRefusal;
 }

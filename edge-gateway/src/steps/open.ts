@@ -49,7 +49,7 @@ export function receiveOpenChannel(border: Border, session: ClientSession, bytes
         if (isWhole) await acceptEpoch(border, epoch);
         done('acknowledge');
       } catch (error) {
-        done(refused(border, session, error, { eh: message.eh }));
+        done(refused(border, session, error, { eh: message.eh, isBeforeAccept: true }));
       }
     });
   } catch (error) {
@@ -80,7 +80,7 @@ function receiveOpening(
   // (2) topic's device = field 3 = MQTT client identity (the topic was held to the identity by the access list)
   if (!sameBytes(c.open.device, session.thumbprint)) refuse('topic-mismatch');
   takeToken(c);
-  let answer: RefusedMessage = { ...nothingKnown, eh: ehOf(oh), about: oh };
+  let answer: RefusedMessage = { ...nothingKnown, eh: ehOf(oh), about: oh, isBeforeAccept: true };
   let isDone = false;
   const fail = (error: unknown) => {
     if (!isDone) done(refused(border, session, error, answer));

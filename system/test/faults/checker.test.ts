@@ -13,7 +13,9 @@ function honest() {
     dropped: new Set(),
     refused: new Set(),
   };
-  const frames = [1, 2, 3].map((seq) => [seq, { seq, sg: 0, st: 1, dt: seq * 10, raw: new Uint8Array(1) }] as const);
+  const frames = [1, 2, 3].map(
+    (seq) => [seq, { seq, sg: 0, st: 1, dt: seq * 10, flags: 0, raw: new Uint8Array(1) }] as const,
+  );
   const stored: StoredEpoch = {
     frames: new Map(frames),
     doubled: 0,
@@ -22,6 +24,8 @@ function honest() {
   const journal: JournalContent = {
     epochs: new Map([['aa', stored]]),
     openings: new Map([[1, 1]]),
+    opened: [],
+    keys: [],
     complete: new Set([7]),
     disputed: new Set(),
     damaged: 0,
@@ -65,7 +69,7 @@ describe('the independent checker', () => {
 
   it('sees times and segments that run backwards', () => {
     const run = honest();
-    run.stored.frames.set(3, { seq: 3, sg: 0, st: 1, dt: 5, raw: new Uint8Array(1) });
+    run.stored.frames.set(3, { seq: 3, sg: 0, st: 1, dt: 5, flags: 0, raw: new Uint8Array(1) });
     expect(run.verdict().disorder).toEqual(['strap aa frame 3 goes back in time']);
   });
 

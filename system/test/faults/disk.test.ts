@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createNodeFileSystem, type FileSystem } from '@pulseseal/log';
+import type { FileSystem } from '@pulseseal/log';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createWorld, type World } from '../../../edge-gateway/test/world.ts';
 import { createFaultyFileSystem, type Fault } from '../../../libs/log/test/faulty-file-system.ts';
