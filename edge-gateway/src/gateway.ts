@@ -255,7 +255,9 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
     const nowMs = wall.monotonicMs();
     for (const epoch of due) {
       const { device } = epoch;
-      if (nowMs - device.progressMs < settings.progressPeriodMs) continue;
+      const isDirect = !epoch.isBulk && border.sessions.get(device.name)?.isDirect === true;
+      if (nowMs - device.progressMs < (isDirect ? settings.directProgressPeriodMs : settings.progressPeriodMs))
+        continue;
       due.delete(epoch);
       if (!broker.isConnected(device.name)) continue;
       if (border.control.progress(epoch)) device.progressMs = nowMs;

@@ -53,6 +53,7 @@ export function createLogin(border: Border): (request: LoginRequest) => Promise<
         publishes: createBucket(settings.framesPerS, settings.framesBurst),
         refusedMs: [],
         isPresent: true,
+        isDirect: exporter !== undefined,
       };
       instruments.logins.add(1, 'ok');
       return session;

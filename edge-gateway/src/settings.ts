@@ -80,6 +80,13 @@ export const SETTINGS = {
     most: 60_000,
     meaning: 'least time between two progress messages to a device',
   },
+  directProgressPeriodMs: {
+    unit: 'ms',
+    value: 60_000,
+    least: 1_000,
+    most: 600_000,
+    meaning: 'the same for a device whose own TLS session ends here: its PUBACKs count, and progress costs 250 bytes',
+  },
   anchorPeriodMs: {
     unit: 'ms',
     value: 10_000,

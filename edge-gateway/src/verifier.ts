@@ -3,7 +3,7 @@ import { type CoseKey, refuse, type Signed, verifySignedAsync } from '@pulseseal
 import { MAX_VERIFICATIONS, MAX_WAITING_VERIFICATIONS } from './limits.ts';
 
 /** Devices whose prepared key is kept: importing one costs a tenth of a check. An idle device's key is not kept long. */
-const PREPARED_KEYS = 256;
+const PREPARED_KEYS = 64;
 
 /** Signature checks on the thread pool, a few at a time: the pool also serves the disk. */
 export function createVerifier(crypto: CryptoProvider): (signed: Signed, key: CoseKey) => Promise<boolean> {

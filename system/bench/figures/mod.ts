@@ -1,5 +1,6 @@
 import type { Figure } from '../lib/figure.ts';
 import { flood, forged } from './attacks.ts';
+import { bytes } from './bytes.ts';
 import { disk } from './disk.ts';
 import { memory } from './memory.ts';
 import { restart } from './restart.ts';
@@ -7,4 +8,14 @@ import { signatures } from './signatures.ts';
 import { throughput, throughputTls } from './throughput.ts';
 
 /** In the order of the table. */
-export const FIGURES: readonly Figure[] = [throughput, throughputTls, signatures, memory, disk, restart, flood, forged];
+export const FIGURES: readonly Figure[] = [
+  throughput,
+  throughputTls,
+  signatures,
+  bytes,
+  memory,
+  disk,
+  restart,
+  flood,
+  forged,
+];
