@@ -105,8 +105,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+/** A device's name may begin with "-": such a reading id is an argument, not an option. */
+function withIdLast(argv: readonly string[]): string[] {
+  const isId = (text: string) => /^-[A-Za-z0-9_-]{21}\.[0-9a-f]{16}\.\d+\.\d+$/.test(text);
+  const ids = argv.filter(isId);
+  return ids.length === 0 ? [...argv] : [...argv.filter((text) => !isId(text) && text !== '--'), '--', ...ids];
+}
+
 try {
-  await program.parseAsync();
+  await program.parseAsync(withIdLast(process.argv));
 } catch (error) {
   if (error instanceof OptionError) {
     process.stderr.write(`${error.message}\n`);

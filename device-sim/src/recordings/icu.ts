@@ -120,15 +120,12 @@ export async function* icuRows(
 
 /**
  * A stay as a band (pulse, breathing, saturation, all as spot checks) and a hub. Values go out as charted, absurd ones
- * too. Beside the raw FiO2, MechVent and GCS the hub says what follows from them: on oxygen (FiO2 > 0.22 or ventilated,
- * each as last charted within 6 h) and consciousness (15 = alert, else confused); what lies outside the valid range
- * tells nothing.
+ * too, and nothing beside them: what FiO2, ventilation and a coma score mean for a score is for the reader to say.
  */
 export function icuBody(record: string, rows: readonly IcuRow[], ageYears: number | undefined): Body {
   const ordered = rows.map((row, i) => ({ row, i })).sort((a, b) => a.row.minute - b.row.minute || a.i - b.i);
   const hub = createChart(bedsideHub.streams);
   const band = createChart(wristBand.streams.filter((stream) => stream.charted));
-  const oxygen = createOxygen();
   const unknown = new Set<string>();
   for (const { row } of ordered) {
     const atMs = row.minute * 60_000;
@@ -138,10 +135,6 @@ export function icuBody(record: string, rows: readonly IcuRow[], ageYears: numbe
       continue;
     }
     (place.device === 'hub' ? hub : band).add(atMs, place.code, row.value * (place.factor ?? 1));
-    if (row.param === 'GCS' && row.value >= 3 && row.value <= 15)
-      hub.add(atMs, codes.consciousness, row.value === 15 ? 0 : 1);
-    const inUse = oxygen(row);
-    if (inUse !== undefined) hub.add(atMs, codes.oxygenInUse, inUse);
   }
   const endMs = (ordered.at(-1)?.row.minute ?? 0) * 60_000;
   return {
@@ -166,10 +159,8 @@ function createChart(streams: readonly ProfileStream[]) {
       const stream = streams.find((each) => each.items.some((item) => item.code === code))!;
       const index = stream.items.findIndex((item) => item.code === code);
       let sample = open.get(stream.id);
-      // The same parameter twice in a minute: both are sent, in the order of the file. What is told from two raw
-      // parameters of one minute counts once, as it stands after both.
-      const derived = code === codes.oxygenInUse || code === codes.consciousness;
-      if (sample === undefined || sample.atMs !== atMs || (sample.values.has(index) && !derived)) {
+      // The same parameter twice in a minute: both are sent, in the order of the file.
+      if (sample === undefined || sample.atMs !== atMs || sample.values.has(index)) {
         sample = { kind: 'values', stream: stream.id, atMs, values: new Map() };
         open.set(stream.id, sample);
         samples.push(sample);
@@ -177,23 +168,5 @@ function createChart(streams: readonly ProfileStream[]) {
       sample.values.set(index, toInteger(stream.items[index]!.scale, value));
     },
     samples: (): readonly ValuesSample[] => samples,
-  };
-}
-
-const chartedForMinutes = 360;
-
-function createOxygen(): (row: IcuRow) => 0 | 1 | undefined {
-  const last = new Map<string, IcuRow>();
-  return (row) => {
-    const valid =
-      (row.param === 'FiO2' && row.value >= 0.21 && row.value <= 1) ||
-      (row.param === 'MechVent' && (row.value === 0 || row.value === 1));
-    if (!valid) return undefined;
-    last.set(row.param, row);
-    const fresh = (param: string): number | undefined => {
-      const known = last.get(param);
-      return known !== undefined && row.minute - known.minute <= chartedForMinutes ? known.value : undefined;
-    };
-    return (fresh('FiO2') ?? 0) > 0.22 || fresh('MechVent') === 1 ? 1 : 0;
   };
 }

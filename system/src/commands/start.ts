@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createSystemClock } from '@pulseseal/runtime';
 import { openDataFolder } from '../start/circle.ts';
 import { jsonLines, plainLines, type RuleAlert } from '../start/lines.ts';
@@ -16,6 +17,8 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
     if (!(await isPortFree(port)))
       throw new OptionError(`Port ${port} on 127.0.0.1 is taken. Choose others with --port-base N.`);
   }
+  if (options.replay !== undefined && !existsSync(options.replay))
+    throw new OptionError(`--replay: ${options.replay} does not exist. Name a folder of WFDB or CSV recordings.`);
   const folder = await openDataFolder(options, wall.nowMs());
   const lines = options.json
     ? jsonLines((line) => process.stdout.write(line))
@@ -86,6 +89,7 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
     lines.totals(totals);
     return isDrained ? 0 : 1;
   } finally {
+    if (system === undefined) await folder.forget();
     await system?.stop();
     await folder.release();
   }

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, sleep } from '@pulseseal/runtime';
+import { OptionError } from '../start/options.ts';
 
 export interface Influxd {
   readonly url: string;
@@ -25,7 +26,9 @@ export async function startInfluxd(dir: string, clock: Clock): Promise<Influxd> 
   const child = spawn('influxd', ['run', '-config', config], { stdio: ['ignore', 'ignore', 'ignore'] });
   const gone = Promise.withResolvers<never>();
   child.once('error', () =>
-    gone.reject(new Error('influxd is not on PATH: install InfluxDB 1.x, or give --store influx=URL of a running one')),
+    gone.reject(
+      new OptionError('influxd is not on PATH: install InfluxDB 1.x, or give --store influx=URL of a running one'),
+    ),
   );
   child.once('exit', (code) => gone.reject(new Error(`influxd ended at its start (${code}): see its folder ${dir}`)));
   gone.promise.catch(() => {});

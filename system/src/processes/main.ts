@@ -1,3 +1,4 @@
+import { OptionError } from '../start/options.ts';
 import type { FromZone, RunningZone, ToZone, ZoneModule, ZoneName } from './ipc.ts';
 import { ZONES } from './ipc.ts';
 
@@ -52,7 +53,9 @@ async function handle(message: ToZone): Promise<void> {
 process.on('message', (message) => {
   handle(message as ToZone).catch((error) => {
     tell({ kind: 'fatal', text: textOf(error) });
-    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    // What a person can mend is told in one line; anything else needs the place where it happened.
+    if (!(error instanceof OptionError))
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);
   });
 });

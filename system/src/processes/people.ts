@@ -6,6 +6,7 @@ import {
   discoverRecordings,
   loadBodies,
 } from '@pulseseal/device-sim';
+import { OptionError } from '../start/options.ts';
 import type { Person } from './contracts.ts';
 
 export interface Circle {
@@ -45,8 +46,8 @@ async function replayed(
   });
   const chosen = chooseRecordings(found, { patients, seed });
   if (chosen.length === 0)
-    throw new Error(
-      `${dir} holds no recording that can be replayed: WFDB (.hea with 16, 212 or MAT) or the CSV forms of the README`,
+    throw new OptionError(
+      `--replay: ${dir} holds no recording that can be replayed: WFDB (.hea with 16, 212 or MAT) or the CSV forms of the README`,
     );
   return loadBodies(chosen);
 }

@@ -19,6 +19,8 @@ interface Circle {
 export interface DataFolder {
   readonly scale: ClockScale;
   readonly isNew: boolean;
+  /** After a start that failed: what a new folder was to be for is open again. */
+  forget(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -26,8 +28,11 @@ export interface DataFolder {
 export async function openDataFolder(options: StartOptions, nowMs: number): Promise<DataFolder> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const release = await takeFolder(options.dataDir);
+  const path = join(options.dataDir, 'circle.json');
+  const forget = (isNew: boolean) => async () => {
+    if (isNew) await rm(path, { force: true });
+  };
   try {
-    const path = join(options.dataDir, 'circle.json');
     const wanted = {
       replay: options.replay ?? null,
       patients: options.patients,
@@ -39,7 +44,7 @@ export async function openDataFolder(options: StartOptions, nowMs: number): Prom
       const temporary = `${path}.${randomBytes(4).toString('hex')}`;
       await writeFile(temporary, `${JSON.stringify(circle)}\n`, { mode: 0o600 });
       await rename(temporary, path);
-      return { scale: { originMs: nowMs, speed: options.speed }, isNew: true, release };
+      return { scale: { originMs: nowMs, speed: options.speed }, isNew: true, forget: forget(true), release };
     }
     const circle = JSON.parse(await readFile(path, 'utf8')) as Circle;
     for (const key of ['replay', 'patients', 'seed', 'speed'] as const) {
@@ -49,7 +54,7 @@ export async function openDataFolder(options: StartOptions, nowMs: number): Prom
         );
       }
     }
-    return { scale: { originMs: circle.originMs, speed: options.speed }, isNew: false, release };
+    return { scale: { originMs: circle.originMs, speed: options.speed }, isNew: false, forget: forget(false), release };
   } catch (error) {
     await release();
     throw error;

@@ -3,8 +3,18 @@ import { type Slot, slotTitles } from '../format/values.ts';
 
 const preferred = ['SpO2', 'RR', 'HR', 'PR', 'BP', 'Temp'] as const;
 
+/** A hard limit speaks about one value, also when another scores as much. */
+const limitedVital: Readonly<Record<string, string>> = {
+  'hard-spo2-low': 'SpO2',
+  'hard-hr-low': 'HR',
+  'hard-hr-high': 'HR',
+};
+
 /** The trend that explains an alert: the value it names, else the one with most NEWS2 points, else the first there is. */
 export function sparklineFor(patient: ShownPatient, alert?: ShownAlert): Sparkline | undefined {
+  const limited = alert === undefined ? undefined : limitedVital[alert.rule];
+  const direct = patient.sparklines.find((line) => line.name === limited);
+  if (direct !== undefined) return direct;
   const named = patient.values.find((value) => alert?.readingId != null && value.readingId === alert.readingId);
   const worst = patient.values
     .filter((value) => (value.points ?? 0) > 0)
