@@ -107,6 +107,37 @@ describe('silence', () => {
     expect(world.openTechnical()).toEqual([]);
   });
 
+  it('goes on saying "off the body" when the device is switched off, until it is worn again', () => {
+    const world = worn();
+    world.live(15, (s) => s % 5 === 4 && world.beat('strap', 'off-body'));
+    expect(world.openTechnical()).toEqual(['silence-off-body']);
+    world.beat('strap', 'shutdown');
+    world.live(5, () => {});
+    expect(world.openTechnical()).toEqual(['silence-off-body']);
+    world.epoch('strap', 'chest-strap', [{ stream: 1, name: 'heart', codes: [codes.heartRate], ms: 1000 }], 2);
+    world.live(2, () => {});
+    world.beat('strap', 'off-body');
+    world.live(2, () => {});
+    expect(world.technical()).toEqual(['silence-off-body']);
+    expect(world.openTechnical()).toEqual(['silence-off-body']);
+    wear(world, 6);
+    expect(world.openTechnical()).toEqual([]);
+  });
+
+  it('learns what streams measure when the cards come after the first word of an epoch', () => {
+    const world = createBedside();
+    world.epoch('strap', 'wearable', [{ stream: 1, name: 'stream 1', codes: [], ms: null }]);
+    world.strap();
+    expect(world.twin.devices.strap).toMatchObject({ kind: 'chest-strap', eh: 'e1' });
+    expect(world.twin.devices.strap!.streams.map((stream) => stream.codes)).toEqual([
+      [codes.heartRate],
+      [codes.respirationRate],
+    ]);
+    const told = world.events.length;
+    world.strap();
+    expect(world.events.length).toBe(told);
+  });
+
   it('tells a stream without contact and one at fault by name', () => {
     const world = worn();
     world.live(
