@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { passwordOf, testIdentity } from '../../../edge-gateway/test/client.ts';
 import type { RawCircle } from '../../../edge-gateway/test/raw-device.ts';
 import { createWorld, crypto, random, until, type World } from '../../../edge-gateway/test/world.ts';
-import { passwordIn, startFalseBroker, startMiddle, startSwitch } from '../support/tls-ends.ts';
+import { answerTo, passwordIn, startFalseBroker, startMiddle, startSwitch } from '../support/tls-ends.ts';
 
 const wall = createSystemClock();
 const chance = createSystemRandom();
@@ -63,6 +63,38 @@ describe('who comes in, and over which wire', () => {
     } finally {
       await middle.end();
     }
+  });
+
+  it('whatever is wrong with a login, the answer is the same bytes', async () => {
+    const gateway = world.address.thumbprint;
+    const port = world.address.plainPort!;
+    const { name } = circle.device;
+    const thief = testIdentity('ML-DSA-44', crypto, random);
+    const good = passwordOf(circle.device, gateway, null, crypto);
+    const flipped = (at: number) => good.map((byte, i) => (i === at ? byte ^ 1 : byte));
+    const wrong: Readonly<Record<string, Uint8Array>> = {
+      nothing: new Uint8Array(0),
+      'no CBOR': random(),
+      'another gateway': passwordOf(circle.device, random(), null, crypto),
+      'another identity': passwordOf(thief, gateway, null, crypto),
+      'a transport key that nobody vouches for': passwordOf(
+        { ...circle.device, signer: thief.signer },
+        gateway,
+        null,
+        crypto,
+      ),
+      expired: passwordOf(circle.device, gateway, null, crypto, Date.now() - 1e7),
+      'a session’s signature with a flipped bit': flipped(good.length - 4_000),
+      'a token’s signature with a flipped bit': flipped(good.length - 1),
+      'a cut end': good.subarray(0, good.length - 1),
+    };
+    const answers = new Map<string, string[]>();
+    for (const [what, password] of Object.entries(wrong)) {
+      const answer = Buffer.from(await answerTo(port, name, password)).toString('hex');
+      answers.set(answer, [...(answers.get(answer) ?? []), what]);
+    }
+    expect([...answers.values()]).toEqual([Object.keys(wrong)]);
+    expect(await world.connect(circle.device, { password: good })).toMatchObject({ isOpen: true });
   });
 
   it('nobody takes over a client id without its key; the session that holds it lives on', async () => {

@@ -46,6 +46,27 @@ const tie = (a: Socket, b: Socket, sockets: Set<Socket>) => {
   }
 };
 
+/** What a broker answers to a CONNECT, byte for byte, until it closes the connection. */
+export function answerTo(port: number, clientId: string, password: Uint8Array): Promise<Uint8Array> {
+  const socket = dialPlain(port, '127.0.0.1');
+  const heard: Uint8Array[] = [];
+  socket.on('error', () => {});
+  socket.on('data', (chunk: Uint8Array) => heard.push(chunk));
+  socket.write(
+    mqtt.generate({
+      cmd: 'connect',
+      protocolId: 'MQTT',
+      protocolVersion: 4,
+      clean: true,
+      keepalive: 30,
+      clientId,
+      username: 'ps1',
+      password: Buffer.from(password),
+    }),
+  );
+  return new Promise((resolve) => socket.once('close', () => resolve(Buffer.concat(heard))));
+}
+
 /** The password of the first CONNECT among bytes that somebody read on a wire. */
 export function passwordIn(seen: Uint8Array): Uint8Array | undefined {
   const parser = mqtt.parser({ protocolVersion: 4 });
