@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FIGURES } from './figures/mod.ts';
+import { documentOf, readRecords } from './lib/document.ts';
 import type { BenchContext, FigureResult } from './lib/figure.ts';
 import { describeMachine, describeVersions } from './lib/machine.ts';
 import { tableOf } from './lib/table.ts';
@@ -65,6 +66,16 @@ if (chosen.length > 1) {
   console.log('\nAll figures');
   console.log(tableOf(done.flatMap(({ result }) => result.lines)));
 }
+if (!isQuick && outAt < 0)
+  writeFileSync(
+    new URL('../../docs/benchmarks.md', import.meta.url),
+    documentOf(
+      readRecords(
+        results,
+        FIGURES.map((figure) => figure.name),
+      ),
+    ),
+  );
 if (failed.length > 0) console.error(`Did not finish: ${failed.join(', ')}`);
 const isBelow = done.some(({ result }) => result.lines.some((line) => !line.isMet));
 process.exit(failed.length > 0 ? 2 : isBelow ? 1 : 0);

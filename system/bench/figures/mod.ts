@@ -5,6 +5,7 @@ import { disk } from './disk.ts';
 import { memory } from './memory.ts';
 import { restart } from './restart.ts';
 import { signatures } from './signatures.ts';
+import { start } from './start.ts';
 import { throughput, throughputTls } from './throughput.ts';
 
 /** In the order of the table. */
@@ -16,6 +17,7 @@ export const FIGURES: readonly Figure[] = [
   memory,
   disk,
   restart,
+  start,
   flood,
   forged,
 ];
