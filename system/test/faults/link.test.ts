@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createNativeCrypto } from '@pulseseal/crypto';
 import { ehOf, openHash, openRecipientWrap, parsePlain, parseSigned } from '@pulseseal/protocol';
 import { createSystemRandom } from '@pulseseal/runtime';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createWorld, type World } from '../../../edge-gateway/test/world.ts';
 import { type Door, openDoor } from '../support/door.ts';
 import { judge, readDeviceAccounts, readJournal } from '../support/fault-checker.ts';
@@ -17,6 +17,7 @@ const FACTOR = isLong() ? 1 : 6;
 const OUTAGE_MS = 30_000 / FACTOR;
 const EPOCH_MS = 40_000 / FACTOR;
 const DAY_MS = 86_400_000;
+vi.setConfig({ testTimeout: 300_000 });
 const clean = { lost: [], unaccounted: [], doubled: 0, disorder: [], unsealed: [] };
 const crypto = createNativeCrypto();
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
@@ -44,7 +45,7 @@ describe('bad links, reboots, wrong clocks and false gateways', () => {
   const journal = () => readJournal(join(world.dir, 'journal'));
   const verdictOf = async (strap: Strap) => judge(claimsOf(strap), await journal());
   /** All is handed in, and a moment later sealed. */
-  const expectWhole = async (strap: Strap, drainMs = 25_000) => {
+  const expectWhole = async (strap: Strap, drainMs = 60_000) => {
     expect(await strap.drain(drainMs), `${strap.name} drained`).toBe(true);
     await eventually(`${strap.name} sealed`, async () => (await verdictOf(strap)).unsealed.length === 0, 10_000).catch(
       () => {},
