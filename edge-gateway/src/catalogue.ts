@@ -22,6 +22,9 @@ export interface Catalogue {
   setManifest(number: number, position: Position, hash: Uint8Array, version: number): void;
   setStored(number: number, boot: number, epoch: number, oh: Uint8Array): void;
   setRetired(number: number): void;
+  /** Consents that the ledger ended, by `consentName`. */
+  revokedConsents(): readonly string[];
+  addRevoked(consent: string): void;
   manifest(hash: Uint8Array): ManifestRow | undefined;
   /** Every device, for feeds to new readers and for totals. */
   devices(): Iterable<DeviceRow>;

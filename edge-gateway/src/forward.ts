@@ -23,7 +23,8 @@ export interface Forwarder {
   mayRead(recipient: RecipientView): boolean;
   /** Hands over what one commit brought. */
   flush(): void;
-  revoke(consent: string): void;
+  /** False when it was known. */
+  revoke(consent: string): boolean;
   /** Undefined: a feed keeps nothing, or there is none. */
   upstream(): Position | undefined;
 }
@@ -39,13 +40,15 @@ export interface ForwardPorts {
   readonly journal: Journal;
   readonly feeds: readonly Feed[];
   readonly instruments: Instruments;
+  /** Consents that ended before this start: a gateway that comes back while the ledger is away still knows them. */
+  readonly revoked: readonly string[];
   /** Data time: manifests are judged by it. */
   readonly nowMs: () => number;
 }
 
 export function createForwarder(ports: ForwardPorts): Forwarder {
   const { crypto, journal, feeds, instruments, nowMs } = ports;
-  const revoked = new Set<string>();
+  const revoked = new Set(ports.revoked);
   let items: FeedItem[] = [];
 
   const mayReadAt = (r: RecipientView, atMs: number): boolean => {
@@ -111,7 +114,11 @@ export function createForwarder(ports: ForwardPorts): Forwarder {
       instruments.forwarded.add(given.length);
       for (const feed of feeds) feed.give(given, journal.endPosition);
     },
-    revoke: (consent) => void revoked.add(consent),
+    revoke(consent) {
+      const isNew = !revoked.has(consent);
+      revoked.add(consent);
+      return isNew;
+    },
     upstream() {
       let least: Position | undefined;
       for (const feed of feeds) {

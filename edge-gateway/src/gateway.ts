@@ -92,6 +92,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       journal,
       feeds: ports.feeds,
       instruments,
+      revoked: catalogue.revokedConsents(),
       nowMs: () => data.nowMs(),
     });
     const sessions = new Map<string, ClientSession>();
@@ -375,7 +376,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         void finishAll(border);
       });
       border.ledger.start({
-        consentRevoked: (consent) => border.forward.revoke(consent),
+        consentRevoked: (consent) => endConsent(border, consent),
         deviceRetired: (pseudonym) => retire(border, pseudonym),
         manifestPut: () => {},
       });
@@ -436,6 +437,14 @@ async function subscribed(border: Border, session: ClientSession, filter: string
   if (at === undefined) return;
   const { message } = await border.journal.read(at);
   border.broker.send(session.identity, filter, message, true);
+}
+
+function endConsent(border: Border, consent: string): void {
+  if (!border.forward.revoke(consent)) return;
+  border.journal
+    .put(RECORD.revoked, 0, 0, border.wall.nowMs(), Buffer.from(consent), () => border.catalogue.addRevoked(consent))
+    // A disk that takes nothing: the ledger tells it again at the next start.
+    .catch(() => {});
 }
 
 function retire(border: Border, pseudonym: string): void {

@@ -36,6 +36,8 @@ export const RECORD = {
   retired: 15,
   /** What a device was told about an epoch: accepted (flags 1). Its `oh`. */
   accepted: 16,
+  /** The ledger ended a consent: its name (`consentName`), UTF-8. */
+  revoked: 17,
 } as const;
 export type RecordKind = (typeof RECORD)[keyof typeof RECORD];
 
@@ -91,7 +93,7 @@ export function parseRecord(data: Uint8Array): JournalRecord {
   const word = (at: number) => ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0;
   const head = data.length < PREFIX_BYTES ? 0 : word(0);
   const kind = head >>> 27;
-  if (kind < RECORD.start || kind > RECORD.accepted) throw gatewayFailure('journal-format', `kind ${kind}`);
+  if (kind < RECORD.start || kind > RECORD.revoked) throw gatewayFailure('journal-format', `kind ${kind}`);
   return {
     kind: kind as RecordKind,
     flags: (head >>> 23) & 0xf,

@@ -190,6 +190,9 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
         case RECORD.retired:
           catalogue.setRetired(deviceNumber);
           break;
+        case RECORD.revoked:
+          catalogue.addRevoked(Buffer.from(message).toString());
+          break;
         case RECORD.accepted: {
           const row = catalogue.epoch(deviceNumber, ehOf(message));
           if (row !== undefined) catalogue.setAccepted(row.id);

@@ -49,4 +49,33 @@ describe('a revoked consent', () => {
     expect(await client.publish(mine.device.topics.u, epoch.frame().raw)).toBe(true);
     await until(() => framesOf(mine) === before + 1);
   });
+
+  it('stays ended for a gateway that starts again while the ledger is away', async () => {
+    const circle = await world.circle();
+    const { client, epoch } = await world.live(circle);
+    const { topics } = circle.device;
+    const { rid, consent } = bodyOf(circle).recipients[0]!;
+    const key = circle.owner.signer.key;
+    await act(circle, ledgerCalls.grantConsent(consent, bodyOf(circle).pseudonym, rid, key));
+    await act(circle, ledgerCalls.revokeConsent(consent, key));
+    await until(async () => {
+      const before = framesOf(circle);
+      await client.publish(topics.u, epoch.frame().raw);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      return framesOf(circle) === before;
+    });
+    const withheld = framesOf(circle);
+    world.ledger.isAway = true;
+    Object.assign(world.ledger, {
+      // biome-ignore lint/correctness/useYield: it ends before it has begun
+      async *events() {
+        throw new Error('away');
+      },
+    });
+    await world.restart(true);
+    const back = await world.connect(circle.device);
+    expect(await back.publish(topics.u, epoch.frame().raw)).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(framesOf(circle)).toBe(withheld);
+  });
 });

@@ -51,6 +51,8 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
   );
   const manifestByHash = q('SELECT * FROM manifests WHERE hash = ?');
   const updateStored = q('UPDATE devices SET boot = ?, epoch = ?, oh = ? WHERE number = ?');
+  const selectRevoked = q('SELECT consent FROM revoked');
+  const insertRevoked = q('INSERT OR IGNORE INTO revoked VALUES (?)');
   const updateRetired = q('UPDATE devices SET retired = 1 WHERE number = ?');
 
   const insertEpoch = q(
@@ -197,6 +199,8 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
     },
     setStored: (number, boot, epoch, oh) => void updateStored.run(boot, epoch, oh, number),
     setRetired: (number) => void updateRetired.run(number),
+    revokedConsents: () => selectRevoked.all().map((row) => String(row.consent)),
+    addRevoked: (consent) => void insertRevoked.run(consent),
     manifest(hash) {
       const row = manifestByHash.get(hash);
       return row && { deviceNumber: Number(row.device), version: Number(row.version), position: Number(row.position) };
