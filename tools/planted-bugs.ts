@@ -172,6 +172,13 @@ export async function openLinkKeys(`,
     ],
     tests: ['edge-gateway/test/consent.test.ts'],
   },
+  {
+    name: 'forget at a restart which consents have ended',
+    changes: [
+      { file: 'edge-gateway/src/gateway.ts', find: 'revoked: catalogue.revokedConsents(),', put: 'revoked: [],' },
+    ],
+    tests: ['edge-gateway/test/consent.test.ts'],
+  },
 ];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
