@@ -8,7 +8,7 @@ import { type Relay, startRelay } from '../support/relay.ts';
 import { createSecretScan, memoryUnreadable, type Secrets } from '../support/secret-scan.ts';
 import { LEAKY_EDGE } from '../support/zone-child.ts';
 
-const isLong = process.env.PULSESEAL_LONG === '1';
+const isLong = Number(process.env.PULSESEAL_LONG ?? '0') > 0;
 const DEVICES = 4;
 const VALUES_EACH = 250;
 const FRAMES_A_SEGMENT = 50;
