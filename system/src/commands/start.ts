@@ -87,6 +87,8 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
     say('stopping: bodies stop, spools drain, last closes and heads go out ...\n');
     const { totals, isDrained } = await system.finish();
     lines.totals(totals);
+    // The totals are the last word: what zones still say while they stop stands in their journals and at the next start.
+    early = [];
     return isDrained ? 0 : 1;
   } finally {
     if (system === undefined) await folder.forget();
