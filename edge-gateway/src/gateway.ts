@@ -134,7 +134,8 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       incomplete: (epoch) => void lacking.add(epoch),
       hasKeysStill: (device, epochId) => hasKeysStill(border, device, epochId),
       async anyEpoch(device, eh) {
-        const found = findEpoch(device, eh) ?? (await device.pending.get(toHex(eh))?.ready);
+        const pending = device.pending.get(toHex(eh));
+        const found = findEpoch(device, eh) ?? (pending?.isQueued() === true ? undefined : await pending?.ready);
         if (found !== undefined) return found;
         const row = catalogue.epoch(device.number, eh);
         if (row === undefined) return refuse('unknown-epoch');

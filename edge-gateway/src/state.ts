@@ -68,6 +68,8 @@ export interface PendingEpoch {
   readonly oh: Uint8Array | undefined;
   waiting: EarlyFrame[];
   readonly ready: Promise<EpochState | undefined>;
+  /** Its opening waits for the device's turn: who has the turn must not wait for it. */
+  readonly isQueued: () => boolean;
 }
 
 export interface EarlyFrame {

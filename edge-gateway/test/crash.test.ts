@@ -134,4 +134,19 @@ describe('a device that rebooted while its older epoch lives on here', () => {
       );
     });
   });
+
+  it('is not stopped by keys that overtook their opening while another one was looked at', async () => {
+    world = await createWorld();
+    const circle = await world.circle();
+    const { topics } = circle.device;
+    const beacon = await world.beacon();
+    const first = await rawEpoch(circle, { beacon, boot: 1, epoch: 1 }, crypto, random);
+    const second = await rawEpoch(circle, { beacon, boot: 2, epoch: 2 }, crypto, random);
+    const client = await world.connect(circle.device);
+    await client.subscribe(topics.d);
+    const all = [first.opening, second.keys, second.opening].map((bytes) => client.publish(topics.o, bytes, 1, 2_000));
+    expect((await Promise.all(all)).at(-1)).toBe(true);
+    expect(await client.publish(topics.o, second.keys, 1, 2_000)).toBe(true);
+    await client.next((t, p) => t === topics.d && second.read(p).mt === CTL.accept);
+  });
 });

@@ -59,6 +59,7 @@ export async function epochFor(border: Border, device: DeviceState, eh: Uint8Arr
   if (found !== undefined) return found;
   const ehHex = toHex(eh);
   const pending = device.pending.get(ehHex);
+  if (pending?.isQueued() === true) refuse('unknown-epoch');
   if (pending !== undefined) return (await pending.ready) ?? refuse('unknown-epoch');
   const row = border.catalogue.epoch(device.number, eh);
   if (row === undefined) refuse('unknown-epoch');

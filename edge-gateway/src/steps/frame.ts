@@ -186,6 +186,7 @@ export function readBack(
   ehHex: string,
   oh: Uint8Array | undefined,
   load: () => Promise<EpochState | undefined>,
+  isQueued: () => boolean = () => false,
 ): PendingEpoch {
   const release = (epoch: EpochState | RefusalName) => {
     const { waiting } = pending;
@@ -213,7 +214,7 @@ export function readBack(
       release(epoch ?? 'unknown-epoch');
       return epoch;
     });
-  const pending: PendingEpoch = { oh, waiting: [], ready };
+  const pending: PendingEpoch = { oh, waiting: [], ready, isQueued };
   device.pending.set(ehHex, pending);
   return pending;
 }

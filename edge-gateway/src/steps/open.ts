@@ -103,7 +103,21 @@ function receiveOpening(
   const ehHex = toHex(ehOf(oh));
   // Frames may follow at once (0-RTT): they wait for this very open.
   if (findEpoch(device, ehOf(oh)) !== undefined || device.pending.has(ehHex)) void device.serial(run);
-  else readBack(border, device, ehHex, oh, () => device.serial(run));
+  else {
+    let hasBegun = false;
+    const begin = () => {
+      hasBegun = true;
+      return run();
+    };
+    readBack(
+      border,
+      device,
+      ehHex,
+      oh,
+      () => device.serial(begin),
+      () => !hasBegun,
+    );
+  }
 }
 
 /** (3) token bucket of the device */

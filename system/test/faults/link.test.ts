@@ -10,8 +10,8 @@ import { eventually, isLong, rest, say, seededRun } from '../support/fault-run.t
 import { anyRecipient, createStrap, type Strap, type StrapOptions } from '../support/strap.ts';
 
 /**
- * `npm test` shortens outages and epochs six times against 30 s and 40 s; the long run takes them in full. All cases run
- * at the same time at one gateway, which restarts under them.
+ * `npm test` shortens outages and epochs six times against 30 s and 40 s; with PULSESEAL_LONG they are taken in full.
+ * All cases run at the same time at one gateway, which restarts under them.
  */
 const FACTOR = isLong() ? 1 : 6;
 const OUTAGE_MS = 30_000 / FACTOR;
