@@ -257,7 +257,8 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
     const nowMs = wall.monotonicMs();
     for (const epoch of due) {
       const { device } = epoch;
-      const isDirect = !epoch.isBulk && border.sessions.get(device.name)?.isDirect === true;
+      // What went by bulk is freed by progress alone.
+      const isDirect = !epoch.isBulk && !epoch.wentByBulk && border.sessions.get(device.name)?.isDirect === true;
       if (nowMs - device.progressMs < (isDirect ? settings.directProgressPeriodMs : settings.progressPeriodMs))
         continue;
       due.delete(epoch);
