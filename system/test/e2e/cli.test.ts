@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -183,7 +183,7 @@ describe('evaluate news2', () => {
 
 describe('evaluate vitals', () => {
   const files = async (vitals: string, patients: string) => {
-    const dir = (await scratchFolder('vitals')).dir;
+    const dir = await mkdtemp(join(scratch.dir, 'vitals-'));
     await writeFile(join(dir, 'vitals.csv'), vitals);
     await writeFile(join(dir, 'patients.csv'), patients);
     const of = (name: string) => join(dir, name);
