@@ -4,7 +4,13 @@ import { openEmbeddedPublisher } from '@pulseseal/bus';
 import { createMemoryKeyStore, createNativeCrypto } from '@pulseseal/crypto';
 import type { Ledger } from '@pulseseal/ledger';
 import { openLog } from '@pulseseal/log';
-import { createLogger, createMetrics, createSilentLogger, createSystemClock, createSystemRandom } from '@pulseseal/runtime';
+import {
+  createLogger,
+  createMetrics,
+  createSilentLogger,
+  createSystemClock,
+  createSystemRandom,
+} from '@pulseseal/runtime';
 import { createAedesBroker, createBusFeed, createGateway, openSqliteCatalogue } from '../src/mod.ts';
 
 /** The gateway as it runs, on loopback without TLS, with a ledger that is away: nothing of the hot path is left out. */
@@ -80,7 +86,13 @@ process.on('message', async (order: { readonly say?: string }) => {
   if (order.say === 'memory') {
     globalThis.gc?.();
     const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage();
-    process.send?.({ rssBytes: rss, heapBytes: heapUsed, heapTotalBytes: heapTotal, externalBytes: external, bufferBytes: arrayBuffers });
+    process.send?.({
+      rssBytes: rss,
+      heapBytes: heapUsed,
+      heapTotalBytes: heapTotal,
+      externalBytes: external,
+      bufferBytes: arrayBuffers,
+    });
   }
   if (order.say === 'account') {
     let frames = 0;

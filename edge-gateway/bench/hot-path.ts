@@ -67,7 +67,12 @@ async function load(port: number, clients: unknown[]): Promise<number> {
 
 async function gatewayRound() {
   const dir = await mkdtemp(join(tmpdir(), 'hot-'));
-  const child = fork(here('gateway-process.ts'), [dir], { execArgv: ['--expose-gc', ...(process.env.BENCH_PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`])] });
+  const child = fork(here('gateway-process.ts'), [dir], {
+    execArgv: [
+      '--expose-gc',
+      ...(process.env.BENCH_PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`]),
+    ],
+  });
   const ready = await once<{ port: number; gid: string; gateway: string }>(child);
   pin(child, 0);
   const gateway = Uint8Array.from(Buffer.from(ready.gateway, 'base64'));
@@ -115,7 +120,11 @@ async function gatewayRound() {
   const sizes = await stopped;
   await rm(dir, { recursive: true, force: true });
   const share = (bytes: number) => bytes / ciphertextBytes;
-  return { rate, frameCount, disk: { journal: share(sizes.journalBytes), index: share(sizes.indexBytes), feed: share(sizes.feedBytes) } };
+  return {
+    rate,
+    frameCount,
+    disk: { journal: share(sizes.journalBytes), index: share(sizes.indexBytes), feed: share(sizes.feedBytes) },
+  };
 }
 
 async function bareRound(): Promise<number> {

@@ -106,10 +106,9 @@ function prepare(order: Order, client: Order['clients'][number]): Promise<Runner
       }
       if (packet.cmd === 'puback') {
         if (isRunning) {
-          if (isClose[((packet.messageId ?? 1) - 1)] === true) closes++;
+          if (isClose[(packet.messageId ?? 1) - 1] === true) closes++;
           acknowledged++;
-        }
-        else sendEarly();
+        } else sendEarly();
       }
     });
     socket.on('data', (chunk: Buffer) => {

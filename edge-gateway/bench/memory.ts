@@ -25,7 +25,8 @@ const warmUp = 100;
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const crypto = createNativeCrypto();
 const random = () => createSystemRandom().bytes(32);
-const once = <T>(child: ChildProcess): Promise<T> => new Promise((resolve) => child.once('message', (m) => resolve(m as T)));
+const once = <T>(child: ChildProcess): Promise<T> =>
+  new Promise((resolve) => child.once('message', (m) => resolve(m as T)));
 interface Memory {
   readonly rssBytes: number;
   readonly heapBytes: number;
@@ -65,7 +66,10 @@ for (const socket of sockets) socket.destroy();
 bare.disconnect();
 
 const dir = await mkdtemp(join(tmpdir(), 'memory-'));
-const child = fork(here('gateway-process.ts'), [dir], { execArgv: ['--expose-gc'], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+const child = fork(here('gateway-process.ts'), [dir], {
+  execArgv: ['--expose-gc'],
+  stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+});
 const ready = await once<{ port: number; gid: string; gateway: string }>(child);
 const gateway = Uint8Array.from(Buffer.from(ready.gateway, 'base64'));
 const any = await connectClient(testIdentity('ML-DSA-65', crypto, random), { port: ready.port, gateway, crypto });

@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeGone, topic } from '@pulseseal/protocol';
-import { passwordOf, testIdentity } from './client.ts';
-import { crypto, createWorld, random, until, type World } from './world.ts';
-import type { RawCircle } from './raw-device.ts';
 import { ledgerCalls, signAct, submitCall } from '@pulseseal/ledger';
+import { encodeGone, topic } from '@pulseseal/protocol';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { passwordOf, testIdentity } from './client.ts';
+import type { RawCircle } from './raw-device.ts';
+import { createWorld, crypto, random, until, type World } from './world.ts';
 
 describe('who may do what', () => {
   let world: World;
@@ -25,8 +25,7 @@ describe('who may do what', () => {
 
   type Who = 'device' | 'owner' | 'reader' | 'stranger';
   const stranger = testIdentity('ML-DSA-65', crypto, random);
-  const identityOf = (who: Who) =>
-    ({ device: mine.device, owner: mine.owner, reader, stranger })[who];
+  const identityOf = (who: Who) => ({ device: mine.device, owner: mine.owner, reader, stranger })[who];
   const topicOf = (name: string): string => {
     const [whose, channel] = name.split(' ') as ['own' | 'other' | 'rid' | 'beacon', string];
     if (whose === 'own') return mine.device.topics[channel as 'u'];
@@ -65,7 +64,10 @@ describe('who may do what', () => {
       // Channels of papers and peers are judged by what they carry; their own tests hold them.
       if (publishes[who].includes(name) || judged.includes(name)) continue;
       const before = await world.refusals('topic-denied');
-      expect([name, await client.publish(topicOf(name), new Uint8Array([0x81, 0x18, 35]), 1, 120)]).toEqual([name, false]);
+      expect([name, await client.publish(topicOf(name), new Uint8Array([0x81, 0x18, 35]), 1, 120)]).toEqual([
+        name,
+        false,
+      ]);
       expect([name, await world.refusals('topic-denied')]).toEqual([name, before + 1]);
     }
     await client.end();
@@ -125,7 +127,9 @@ describe('who may do what', () => {
     });
 
     it('takes a will of its own alone and lets it end at the gateway', async () => {
-      const foreign = await world.connect(mine.device, { will: { topic: other.device.topics.w, payload: encodeGone() } });
+      const foreign = await world.connect(mine.device, {
+        will: { topic: other.device.topics.w, payload: encodeGone() },
+      });
       const before = await world.metric('edge_door_refusals_total', 'topic');
       foreign.mqtt.stream.destroy();
       await until(async () => (await world.metric('edge_door_refusals_total', 'topic')) === before + 1);

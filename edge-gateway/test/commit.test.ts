@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest';
 import { createNodeFileSystem, type FileSystem, type OpenFile } from '@pulseseal/log';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createWorld, until, type World } from './world.ts';
 
 /** A disk whose syncs wait or fail on command. */

@@ -3,7 +3,7 @@ import { shardOf, topic } from '@pulseseal/protocol';
 import { generate } from 'mqtt-packet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { passwordOf, testIdentity } from './client.ts';
-import { crypto, createWorld, random, until, type World } from './world.ts';
+import { createWorld, crypto, random, until, type World } from './world.ts';
 
 const CLIENTS = 200;
 const FLOOD_MS = 1_500;
@@ -45,7 +45,9 @@ function floodingSocket(world: World, toOwn: boolean): Promise<Socket> {
 describe('floods', () => {
   let world: World;
   beforeAll(async () => {
-    world = await createWorld({ settings: { banMs: 0, refusalsPerWindow: 100, framesPerS: 1_000_000, framesBurst: 1_000_000 } });
+    world = await createWorld({
+      settings: { banMs: 0, refusalsPerWindow: 100, framesPerS: 1_000_000, framesBurst: 1_000_000 },
+    });
   });
   afterAll(() => world.end());
 

@@ -1,21 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   CTL,
+  ehOf,
   encodeBulk,
   encodeBye,
   encodeKeys,
   encodeLost,
   encodeOpening,
-  ehOf,
   parseErr,
   parseSigned,
   type RefusalName,
   sealCtl,
   signBody,
 } from '@pulseseal/protocol';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type TestClient, testIdentity } from './client.ts';
 import { type RawCircle, type RawEpoch, rawCircle, rawEpoch } from './raw-device.ts';
-import { crypto, createWorld, random, until, type World } from './world.ts';
+import { createWorld, crypto, random, until, type World } from './world.ts';
 
 /** One rule broken a message, in the order of the checks: the earlier rule names the refusal. */
 describe('refusals', () => {
@@ -54,7 +54,10 @@ describe('refusals', () => {
       ['truncated', () => broken((b) => b.subarray(0, b.length - 1))],
       ['trailing-bytes', () => broken((b) => new Uint8Array([...b, 0]))],
       ['not-canonical', () => broken((b) => new Uint8Array([0x88, 0x18, 0x01, ...b.subarray(2)]))],
-      ['wrong-length', () => broken((b) => new Uint8Array([...b.subarray(0, b.length - 9), 0x47, ...b.subarray(b.length - 7)]))],
+      [
+        'wrong-length',
+        () => broken((b) => new Uint8Array([...b.subarray(0, b.length - 9), 0x47, ...b.subarray(b.length - 7)])),
+      ],
       ['unknown-epoch', () => broken((b) => b.fill(0xee, 3, 11))],
       ['mac-fail', () => broken((b) => b.fill(0, b.length - 8))],
       ['mac-fail', () => broken((b) => b.fill(b[20]! ^ 1, 20, 21))],
@@ -87,7 +90,9 @@ describe('refusals', () => {
     it('tells a wrong tag with a hint only when nothing was authentic', async () => {
       await refusedAs('mac-fail', () => send(broken((b) => b.fill(1, b.length - 8))));
       const isErr = (p: Uint8Array) => parseErr(epoch.read(p).content).code === 8;
-      const err = epoch.read(await client.next((t, p) => t === circle.device.topics.d && epoch.read(p).mt === 31 && isErr(p)));
+      const err = epoch.read(
+        await client.next((t, p) => t === circle.device.topics.d && epoch.read(p).mt === 31 && isErr(p)),
+      );
       expect(parseErr(err.content).code).toBe(8);
     });
 
@@ -260,7 +265,9 @@ describe('refusals', () => {
     const send = (bytes: Uint8Array) => client.publish(circle.device.topics.c, bytes, 1, 500);
 
     it('unknown-kind: what only a gateway says', () =>
-      refusedAs('unknown-kind', () => send(sealCtl(CTL.rekey, epoch.oh, 1, new Uint8Array([0xa1, 1, 0]), epoch.link.up))));
+      refusedAs('unknown-kind', () =>
+        send(sealCtl(CTL.rekey, epoch.oh, 1, new Uint8Array([0xa1, 1, 0]), epoch.link.up)),
+      ));
 
     it('mac-fail before the signature is looked at', async () => {
       const { ctl } = epoch.close();

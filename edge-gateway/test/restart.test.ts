@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CTL, ehOf, encodeBulk, encodeRepair, parseNack, parseProgress } from '@pulseseal/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CTL, ehOf, encodeBulk, parseNack, encodeRepair, parseProgress } from '@pulseseal/protocol';
 import { rawEpoch } from './raw-device.ts';
-import { crypto, createWorld, random, until, type World } from './world.ts';
+import { createWorld, crypto, random, until, type World } from './world.ts';
 
 describe('what the gateway keeps', () => {
   let world: World;
@@ -84,7 +84,16 @@ describe('what the gateway keeps', () => {
     const leaves = [6, 7].map((seq) => ({ seq, leaf: frames[seq - 1]!.leaf }));
     expect(await client.publish(topics.c, epoch.ctl(CTL.repair, encodeRepair({ segment: 0, leaves })))).toBe(true);
     await until(() => [...world.gateway.account()][0]!.sealed.length > 0);
-    expect([...world.gateway.account()][0]).toMatchObject({ stored: [[1, 5], [8, 1]], sealed: [[1, 5], [8, 1]] });
+    expect([...world.gateway.account()][0]).toMatchObject({
+      stored: [
+        [1, 5],
+        [8, 1],
+      ],
+      sealed: [
+        [1, 5],
+        [8, 1],
+      ],
+    });
     // A frame that was thought gone and comes late is kept; after a restart too.
     expect(await client.publish(topics.u, frames[5]!.raw)).toBe(true);
     await world.restart(true);
@@ -125,7 +134,9 @@ describe('what the gateway keeps', () => {
       const ctl = epoch.read(p);
       if (ctl.mt !== CTL.progress || !ctl.isAuthentic) return false;
       const progress = parseProgress(ctl.content);
-      return progress.seqBelow === 7 && progress.eh !== undefined && Buffer.compare(progress.eh, ehOf(offline.oh)) === 0;
+      return (
+        progress.seqBelow === 7 && progress.eh !== undefined && Buffer.compare(progress.eh, ehOf(offline.oh)) === 0
+      );
     };
     await client.next((_, p) => isAll(p));
     const account = [...world.gateway.account()].find((a) => a.eh === Buffer.from(ehOf(offline.oh)).toString('hex'));

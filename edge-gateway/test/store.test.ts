@@ -4,15 +4,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCursor } from '@pulseseal/log';
+import { ehOf, parseFrame } from '@pulseseal/protocol';
 import { createSilentLogger, createSystemClock } from '@pulseseal/runtime';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openInfluxStore, type StoredRow } from '../src/mod.ts';
 import { createJournal } from '../src/journal.ts';
+import { openInfluxStore, type StoredRow } from '../src/mod.ts';
 import { createStoreFiller } from '../src/store/filler.ts';
-import { ehOf, parseFrame } from '@pulseseal/protocol';
 import { rawEpoch } from './raw-device.ts';
 import { storeContract } from './store.contract.ts';
-import { crypto, createWorld, random, until, type World } from './world.ts';
+import { createWorld, crypto, random, until, type World } from './world.ts';
 
 /** Frames that a gateway took, as its journal holds them; two to a millisecond in what the store is given. */
 async function realRows(world: World, count: number): Promise<StoredRow[]> {
@@ -22,7 +22,9 @@ async function realRows(world: World, count: number): Promise<StoredRow[]> {
   const epoch = await rawEpoch(circle, { beacon, epoch: 2 }, crypto, random);
   await client.publish(circle.device.topics.o, epoch.opening);
   await client.publish(circle.device.topics.o, epoch.keys);
-  const frames = Array.from({ length: count }, (_, i) => epoch.frame({ st: i % 8 === 7 ? 0 : 1, ft: i % 8 === 7 ? 2 : 1 }));
+  const frames = Array.from({ length: count }, (_, i) =>
+    epoch.frame({ st: i % 8 === 7 ? 0 : 1, ft: i % 8 === 7 ? 2 : 1 }),
+  );
   await Promise.all(frames.map((frame) => client.publish(circle.device.topics.u, frame.raw)));
   const eh = Buffer.from(ehOf(epoch.oh)).toString('hex');
   const rows = await world.gateway.store.segment(circle.device.name, eh, 0);
