@@ -84,7 +84,8 @@ serve({
         random,
         crypto,
       },
-      { name: 'owner', policy: defaultPolicy },
+      // One epoch for the hour that is measured; the delivered policy would open a second one shortly before its end.
+      { name: 'owner', policy: { ...defaultPolicy, maxEpochS: 7_200 } },
     );
     const up = new Promise<void>((resolve) =>
       link.connect(
