@@ -43,7 +43,10 @@ interface Attached extends Client {
   session?: Session;
   _parser: {
     settings: { password?: unknown };
-    packet: { length: number; cmd: string }; _parseLength(): boolean; _emitError(error: Error): unknown };
+    packet: { length: number; cmd: string };
+    _parseLength(): boolean;
+    _emitError(error: Error): unknown;
+  };
   subscriptions: Record<string, unknown>;
 }
 
