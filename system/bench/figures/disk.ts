@@ -50,19 +50,21 @@ async function run(context: BenchContext): Promise<FigureResult> {
     const sizes = await gateway.ask<Sizes>('sizes');
     const total = sizes.journalBytes + sizes.indexBytes;
     const ratio = rounded(total / ciphertextBytes);
+    const withFeed = rounded((total + sizes.feedBytes) / ciphertextBytes);
     return {
       lines: [
         {
-          name: 'disk per frame, all evidence included, over ciphertext bytes',
+          name: 'disk per frame, journal and index, over ciphertext bytes',
           asked: '<= 1.40 x',
           aim: '1.3 x',
-          measured: `${ratio} x`,
+          measured: `${ratio} x (${withFeed} x with the unread feed)`,
           isMet: ratio <= 1.4,
           isAimMet: ratio <= 1.3,
         },
       ],
       samples: {
         overCiphertext: sampleOf('x', [ratio]),
+        overCiphertextWithFeed: sampleOf('x', [withFeed]),
         ciphertextBytes: sampleOf('B/frame', [ciphertextBytes / frames]),
         journalBytes: sampleOf('B/frame', [sizes.journalBytes / frames]),
         unreadFeedBytes: sampleOf('B/frame', [sizes.feedBytes / frames]),
