@@ -15,15 +15,42 @@ export interface Child {
   kill(): void;
 }
 
-/** Starts a zone's process and waits for its `ready`. @throws with the zone's own words when it cannot start. */
-export async function startChild<Ready>(
-  zone: ZoneName,
-  settings: unknown,
-): Promise<{ readonly child: Child; readonly ready: Ready }> {
+/** A zone's process whose code loads while it waits for its settings. */
+export interface Fork {
+  /** Waits for its `ready`. @throws with the zone's own words when it cannot start. */
+  start<Ready>(settings: unknown): Promise<{ readonly child: Child; readonly ready: Ready }>;
+  /** Ends a process that was never started. */
+  abandon(): void;
+}
+
+export function forkZone(zone: ZoneName): Fork {
   const process_ = fork(fileURLToPath(new URL('./main.ts', import.meta.url)), [zone], {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
+  return {
+    start: (settings) => begin(process_, zone, settings),
+    abandon: () => {
+      process_.kill('SIGKILL');
+    },
+  };
+}
+
+/** Starts a zone's process and waits for its `ready`. @throws with the zone's own words when it cannot start. */
+export function startChild<Ready>(
+  zone: ZoneName,
+  settings: unknown,
+): Promise<{ readonly child: Child; readonly ready: Ready }> {
+  return forkZone(zone).start(settings);
+}
+
+async function begin<Ready>(
+  process_: ChildProcess,
+  zone: ZoneName,
+  settings: unknown,
+): Promise<{ readonly child: Child; readonly ready: Ready }> {
+  if (process_.exitCode !== null || process_.signalCode !== null)
+    throw new Error(`the ${zone} process ended at its start`);
   const listeners: ((name: string, value: unknown) => void)[] = [];
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let nextId = 1;

@@ -23,6 +23,10 @@ const tell = (message: FromZone) => {
 };
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
+// The code loads while the zones before this one start.
+const loading = modules[name]();
+loading.catch(() => {});
+
 let zone: RunningZone | undefined;
 let stopping: Promise<void> | undefined;
 const stop = (code: number): Promise<void> => {
@@ -35,7 +39,7 @@ const stop = (code: number): Promise<void> => {
 
 async function handle(message: ToZone): Promise<void> {
   if (message.kind === 'start') {
-    const run = await modules[name]();
+    const run = await loading;
     zone = await run(message.settings as never, (event, value) => tell({ kind: 'event', name: event, value }));
     tell({ kind: 'ready', value: zone.ready });
     return;

@@ -4,7 +4,7 @@ import { buildDashboards, dashboardsDist } from '@pulseseal/dashboards';
 import { connectLedger, ledgerCalls, signAct, submitCall } from '@pulseseal/ledger';
 import { parseCoseKey } from '@pulseseal/protocol';
 import { type Clock, sleep } from '@pulseseal/runtime';
-import { type Child, startChild } from '../processes/child.ts';
+import { type Child, type Fork, forkZone } from '../processes/child.ts';
 import type {
   Acceptance,
   BodyBegan,
@@ -65,10 +65,15 @@ export async function startSystem(
   const port = ports(options.portBase);
   const started: Child[] = [];
   const start = async <Ready>(name: 'ledger' | 'edge' | 'care' | 'body', settings: unknown) => {
-    const zoneStarted = await startChild<Ready>(name, settings);
+    const fork = forks[name];
+    waiting.delete(fork);
+    const zoneStarted = await fork.start<Ready>(settings);
     started.push(zoneStarted.child);
     return zoneStarted;
   };
+  // All at once: each loads its code while those before it start.
+  const forks = { ledger: forkZone('ledger'), edge: forkZone('edge'), care: forkZone('care'), body: forkZone('body') };
+  const waiting = new Set<Fork>(Object.values(forks));
   try {
     // 1. The operator of the care network: its key stands in the ledger's first block.
     const operator = await openZone('operator', zone('operator'));
@@ -166,6 +171,7 @@ export async function startSystem(
       stop: () => stopAll(started),
     };
   } catch (error) {
+    for (const fork of waiting) fork.abandon();
     await stopAll(started);
     throw error;
   }
