@@ -1,11 +1,9 @@
 import { type CryptoProvider, equalBytes, fromBase64url } from '@pulseseal/crypto';
 import {
-  attempt,
   type Claimreq,
   type CoseKey,
   type Cwt,
   claimMac,
-  encodeCoseKey,
   type MessageSigner,
   parseWhole,
   type Signed,
@@ -106,5 +104,3 @@ export function endorse(key: CoseKey, owner: MessageSigner, nowMs: number, crypt
     owner,
   );
 }
-
-export { attempt, encodeCoseKey };

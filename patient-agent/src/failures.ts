@@ -13,6 +13,10 @@ export const AGENT_FAILURES = {
   'recipient-known': { kind: 'refused', text: 'This recipient is in the manifest already.' },
   'recipient-unknown': { kind: 'refused', text: 'This recipient is not in the manifest.' },
   'recipient-count': { kind: 'refused', text: 'A manifest has at most 16 recipients. Remove one first.' },
+  'release-count': {
+    kind: 'retry-later',
+    text: 'Too much history waits for the gateway. Grant the rest when it has gone.',
+  },
   'vault-damaged': { kind: 'broken', text: 'An entry of the vault does not open. Restore the folder from a backup.' },
   'vault-full': { kind: 'retry-later', text: 'The vault is full. Erase epochs that are no longer wanted.' },
   'state-damaged': { kind: 'broken', text: 'The state of the agent cannot be read. Restore the folder from a backup.' },

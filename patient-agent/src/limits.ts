@@ -12,10 +12,18 @@ export const agentLimits = {
   maxPendingOpenings: 8,
   /** What the ledger or the gateway did not take is tried again this often. */
   retryMs: 5_000,
-  /** Life of an endorsement; renewed by the agent with a manifest. */
+  /** Life of an endorsement. */
   endorseLifeS: 5 * 365 * 86_400,
-  /** Life of a manifest. Prekeys of recipients end sooner, so it is re-issued before. */
+  /** So long before its end it is made anew: an agent that was off for a year of it is still in time. */
+  endorseRenewMs: 365 * 86_400_000,
+  /** Versions that a ledger which is away may lack before nothing is renewed by itself: a year of them. */
+  maxUnregistered: 128,
+  /** Life of a manifest. */
   manifestLifeMs: 30 * 86_400_000,
+  /** How often the agent looks whether something must be renewed: often against the life of a manifest, and cheap. */
+  renewalLookMs: 3_600_000,
+  /** Releases that wait for the gateway, a device: a year of epochs of an hour. */
+  maxOwedReleases: 8_784,
   /** A local link that speaks nonsense this often is closed. */
   maxLinkRefusals: 32,
   /** Records of the vault file. */

@@ -39,8 +39,10 @@ export function issueManifest(
     },
     owner,
   );
-  entry.manifests = [...entry.manifests, bytes].slice(-agentLimits.keptManifests);
   entry.version++;
+  // The ledger takes versions one by one: none that it lacks may be forgotten.
+  const kept = Math.max(agentLimits.keptManifests, entry.version - entry.registered);
+  entry.manifests = [...entry.manifests, bytes].slice(-kept);
   entry.owed = { ...entry.owed, manifest: true, publishManifest: true };
   return bytes;
 }

@@ -1,4 +1,4 @@
-import { type CryptoProvider, equalBytes } from '@pulseseal/crypto';
+import { type CryptoProvider, equalBytes, toHex } from '@pulseseal/crypto';
 import {
   consentRecord,
   deviceRecord,
@@ -12,7 +12,9 @@ import {
 import { deviceText, type MessageSigner, shardOf, topic } from '@pulseseal/protocol';
 import { type Clock, Failure, type Logger } from '@pulseseal/runtime';
 import type { GatewayPort } from './ports.ts';
+import { isSame, sealRelease } from './releases.ts';
 import type { AgentState, DeviceEntry } from './state.ts';
+import type { Vault } from './vault.ts';
 
 export interface OutboxPorts {
   readonly state: AgentState;
@@ -20,6 +22,7 @@ export interface OutboxPorts {
   readonly owner: MessageSigner;
   readonly ledger: Ledger;
   readonly gateway: GatewayPort;
+  readonly vault: Vault;
   readonly wall: Clock;
   readonly crypto: CryptoProvider;
   readonly log?: Logger;
@@ -84,11 +87,13 @@ async function settleLedger(ports: OutboxPorts, entry: DeviceEntry): Promise<voi
 async function putManifests(ports: OutboxPorts, entry: DeviceEntry): Promise<void> {
   const record = await ports.ledger.read('GetManifest', [entry.pseudonym]);
   const registered = record === undefined ? 0 : manifestRecord.parse(record).version;
-  const firstKept = entry.version - entry.manifests.length + 1;
+  entry.registered = registered;
+  // Read anew at each turn: the owner may decide while the ledger answers.
   for (let version = registered + 1; version <= entry.version; version++) {
-    const bytes = entry.manifests[version - firstKept];
+    const bytes = entry.manifests.at(version - entry.version - 1);
     if (bytes === undefined) throw new Error(`manifest ${version} is no longer kept`);
     await submitCall(ports.ledger, ledgerCalls.putManifest(bytes, ports.owner.key));
+    entry.registered = version;
   }
 }
 
@@ -115,6 +120,13 @@ async function settleGateway(ports: OutboxPorts, entry: DeviceEntry): Promise<vo
     const manifest = entry.manifests.at(-1)!;
     await gateway.publish(topic.device(shard, name, 'm'), manifest);
     if (manifest === entry.manifests.at(-1)) entry.owed = { ...entry.owed, publishManifest: false };
+    ports.save();
+  }
+  // Behind the manifest: the gateway passes a release only to whom it lists. Sealed now, so that nothing secret waits.
+  for (const owed of entry.owed.releases) {
+    const message = await sealRelease(entry, owed, ports.vault, ports.owner, crypto);
+    if (message !== undefined) await gateway.publish(topic.recipient(toHex(owed.rid), 'g'), message);
+    entry.owed = { ...entry.owed, releases: entry.owed.releases.filter((other) => !isSame(other, owed)) };
     ports.save();
   }
 }

@@ -29,12 +29,14 @@ export interface DeviceEntry {
   readonly suite: 1 | 2;
   /** 16 bytes: SHA-256(salt || device) stands on the ledger. */
   readonly salt: Uint8Array;
-  readonly endorse: Uint8Array;
+  endorse: Uint8Array;
   gateways: readonly Uint8Array[];
   recipients: readonly Consent[];
   /** Newest last; the last is the one in force. */
   manifests: readonly Uint8Array[];
   version: number;
+  /** Newest version that the ledger has. */
+  registered: number;
   /** What still has to happen outside; each is repeated until done. */
   owed: Owed;
 }
@@ -46,6 +48,26 @@ export interface Owed {
   publishManifest: boolean;
   grants: readonly { readonly consent: Uint8Array; readonly rid: Uint8Array }[];
   revokes: readonly Uint8Array[];
+  releases: readonly OwedRelease[];
+}
+
+/** History that the owner grants: secrets of one epoch, sealed to one recipient when the gateway takes them. */
+export interface OwedRelease {
+  readonly rid: Uint8Array;
+  readonly oh: Uint8Array;
+  readonly scope: number;
+}
+
+export function owes({ owed }: DeviceEntry): boolean {
+  return (
+    owed.register ||
+    owed.manifest ||
+    owed.publishEndorse ||
+    owed.publishManifest ||
+    owed.grants.length > 0 ||
+    owed.revokes.length > 0 ||
+    owed.releases.length > 0
+  );
 }
 
 export interface AgentState {
@@ -67,9 +89,15 @@ export function readAgentState(store: AgentStore): AgentState | undefined {
   const bytes = store.readState();
   if (bytes === undefined) return undefined;
   try {
-    return JSON.parse(Buffer.from(bytes).toString(), (_, value: unknown) =>
+    const state = JSON.parse(Buffer.from(bytes).toString(), (_, value: unknown) =>
       isBytes(value) ? new Uint8Array(Buffer.from(value.b, 'base64')) : value,
     ) as AgentState;
+    for (const entry of state.devices) {
+      // Written by an agent before these were kept.
+      entry.owed.releases ??= [];
+      entry.registered ??= entry.owed.manifest ? entry.version - entry.manifests.length : entry.version;
+    }
+    return state;
   } catch (cause) {
     throw agentFailure('state-damaged', '', cause);
   }
