@@ -68,16 +68,20 @@ export const ledgerCalls = {
     args: [sth, encodeConsistency(consistency)],
     transient: [],
   }),
-  /** `other`: a second close, or 32 bytes H(leaf table). `reporter`: a registered gateway, recipient or owner. */
+  /**
+   * `other`: a second close, or 32 bytes H(leaf table). `reporter`: a registered gateway, recipient or owner. `endorse`:
+   * of the device, by its owner.
+   */
   reportDispute: (
     oh: Uint8Array,
     segment: number,
     closeA: Uint8Array,
     other: Uint8Array,
     reporter: CoseKey,
+    endorse: Uint8Array,
   ): LedgerCall => ({
     fn: 'ReportDispute',
     args: [oh, uintBytes(segment), closeA, other],
-    transient: [encodeCoseKey(reporter)],
+    transient: [encodeCoseKey(reporter), endorse],
   }),
 } as const;

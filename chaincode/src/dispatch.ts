@@ -62,12 +62,14 @@ export function queryKey(query: LedgerQuery, args: readonly Uint8Array[]): strin
       return stateKey.recipient(id(8));
     case 'GetTreeHead':
       return stateKey.head(id(32));
-    case 'GetConsent':
-      return stateKey.consent(id(32));
     case 'GetActCounter':
       return stateKey.act(id(32));
     case 'GetManifest':
       return manifestKey(args);
+    case 'GetConsent':
+      return consentKey(args);
+    case 'GetDispute':
+      return disputeKey(args);
     default:
       throw new ContractRefusal('function-unknown', 'query');
   }
@@ -80,4 +82,20 @@ function manifestKey([pseudonym, version, ...rest]: readonly Uint8Array[]): stri
   if (version === undefined) return stateKey.manifest(toHex(pseudonym));
   requireThat(version.length === 8, 'argument-malformed', 'the version must have 8 bytes');
   return stateKey.manifestVersion(toHex(pseudonym), takeUint('version', version));
+}
+
+/** GetConsent(owner thumbprint, consent id). */
+function consentKey([owner, consent, ...rest]: readonly Uint8Array[]): string {
+  requireThat(owner !== undefined && consent !== undefined && rest.length === 0, 'argument-count', 'two arguments');
+  requireThat(owner.length === 32 && consent.length === 32, 'argument-malformed', 'both arguments must have 32 bytes');
+  return stateKey.consent(toHex(owner), toHex(consent));
+}
+
+/** GetDispute(oh, segment as 8 bytes, 1 byte: 1 proved by two closes, 0 reported against one). */
+function disputeKey([oh, segment, proved, ...rest]: readonly Uint8Array[]): string {
+  const isCount = oh !== undefined && segment !== undefined && proved !== undefined && rest.length === 0;
+  requireThat(isCount, 'argument-count', 'three arguments expected');
+  const isForm = oh.length === 32 && segment.length === 8 && proved.length === 1 && proved[0]! <= 1;
+  requireThat(isForm, 'argument-malformed', '32 bytes, 8 bytes and one byte 0 or 1');
+  return stateKey.dispute(toHex(oh), takeUint('segment', segment), proved[0] === 1);
 }

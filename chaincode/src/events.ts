@@ -37,7 +37,8 @@ export type LedgerFact =
       readonly name: 'DisputeReported';
       readonly oh: Uint8Array;
       readonly segment: number;
-      readonly dispute: Uint8Array;
+      /** By two closes of the device; else by one and the reporter's leaf table. */
+      readonly isProved: boolean;
     };
 
 /** Payload of the event that carries `fact`; its name is `fact.name`. */
@@ -61,7 +62,7 @@ export function encodeFact(fact: LedgerFact): Uint8Array {
     case 'TreeHeadAnchored':
       return encode([fact.gateway, fact.logId, fact.size, fact.root, fact.hash]);
     case 'DisputeReported':
-      return encode([fact.oh, fact.segment, fact.dispute]);
+      return encode([fact.oh, fact.segment, fact.isProved ? 1 : 0]);
   }
 }
 
@@ -90,7 +91,7 @@ function readFact(name: string, f: Places): LedgerFact {
     case 'TreeHeadAnchored':
       return { name, gateway: f.bytes(32), logId: f.bytes(32), size: f.uint(), root: f.bytes(32), hash: f.bytes(32) };
     case 'DisputeReported':
-      return { name, oh: f.bytes(32), segment: f.uint(), dispute: f.bytes(32) };
+      return { name, oh: f.bytes(32), segment: f.uint(), isProved: f.uint() === 1 };
     default:
       throw new ContractRefusal('argument-malformed', 'unknown event');
   }

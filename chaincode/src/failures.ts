@@ -36,6 +36,7 @@ export type ContractCode =
   | 'reporter-unknown'
   | 'dispute-known'
   | 'dispute-empty'
+  | 'dispute-signature'
   | 'genesis-missing';
 
 /** Code -> what happened and what to do next. Every one of them is final for the same call. */
@@ -79,6 +80,8 @@ export const CONTRACT_REFUSALS: Readonly<Record<ContractCode, string>> = {
   'reporter-unknown': 'The reporter is no registered gateway, recipient or owner. Register first.',
   'dispute-known': 'This dispute is recorded already. Nothing is left to do.',
   'dispute-empty': 'The two closes do not contradict each other for this epoch and segment. Check what was compared.',
+  'dispute-signature':
+    'A close is not signed by a device that a registered owner endorsed. Report only what the device itself signed.',
   'genesis-missing': 'The ledger has no operator key. Start it from its genesis.',
 };
 

@@ -20,6 +20,7 @@ export const LEDGER_QUERIES = [
   'GetManifest',
   'GetTreeHead',
   'GetConsent',
+  'GetDispute',
   'GetActCounter',
 ] as const;
 export type LedgerQuery = (typeof LEDGER_QUERIES)[number];
@@ -33,9 +34,12 @@ export const stateKey = {
   owner: (thumbprintHex: string) => `owner/${thumbprintHex}`,
   recipient: (ridHex: string) => `recipient/${ridHex}`,
   identity: (thumbprintHex: string) => `identity/${thumbprintHex}`,
-  consent: (idHex: string) => `consent/${idHex}`,
+  /** An id belongs to the owner who uses it: nobody occupies another one's. */
+  consent: (ownerHex: string, idHex: string) => `consent/${ownerHex}/${idHex}`,
   manifest: (pseudonymHex: string) => `manifest/${pseudonymHex}`,
   manifestVersion: (pseudonymHex: string, version: number) => `manifest/${pseudonymHex}/${version}`,
   head: (logIdHex: string) => `head/${logIdHex}`,
-  dispute: (idHex: string) => `dispute/${idHex}`,
+  /** Proved by two closes, or reported against one. */
+  dispute: (ohHex: string, segment: number, isProved: boolean) =>
+    `dispute/${ohHex}/${segment}/${isProved ? 'proved' : 'reported'}`,
 } as const;

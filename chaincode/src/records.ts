@@ -51,6 +51,13 @@ export interface TreeHeadRecord {
   readonly anchoredMs: number;
 }
 
+export interface DisputeRecord {
+  /** H(close A), and H(close B) or H(leaf table). */
+  readonly evidence: readonly [Uint8Array, Uint8Array];
+  readonly reporter: Uint8Array;
+  readonly reportedMs: number;
+}
+
 /** Times and numbers that may be absent are an empty or one-place list, so that every place keeps one type. */
 const optional = (value: number | null): number[] => (value === null ? [] : [value]);
 const only = (values: readonly number[]): number | null => values[0] ?? null;
@@ -120,5 +127,15 @@ export const treeHeadRecord = {
       root: f.bytes(32),
       hash: f.bytes(32),
       anchoredMs: f.uint(),
+    })),
+};
+
+export const disputeRecord = {
+  encode: (r: DisputeRecord) => encode([...r.evidence, r.reporter, r.reportedMs]),
+  parse: (bytes: Uint8Array): DisputeRecord =>
+    parsePlaces(bytes, 'dispute record', (f) => ({
+      evidence: [f.bytes(32), f.bytes(32)],
+      reporter: f.bytes(32),
+      reportedMs: f.uint(),
     })),
 };

@@ -5,6 +5,7 @@ import {
   ACT_WINDOW_MS,
   consentRecord,
   deviceRecord,
+  disputeRecord,
   gatewayRecord,
   ledgerCalls,
   logIdOf,
@@ -20,6 +21,7 @@ import {
   consent,
   createActors,
   createEvidenceLog,
+  endorseOf,
   filled,
   manifestOf,
   prekeyHash,
@@ -32,7 +34,7 @@ import { createGround, startMs } from './ground.ts';
 
 const crypto = createNativeCrypto();
 const actors = createActors(crypto);
-const { operator, gateway, owner, recipient, device } = actors;
+const { operator, gateway, owner, recipient, stranger, device } = actors;
 const ground = () => createGround(crypto, actors).registerAll();
 
 test('a gateway is registered with its tenant and the one log it may anchor, then retired', async () => {
@@ -71,8 +73,24 @@ test('a consent is granted and revoked, also after the device was retired', asyn
   await g.signed(owner, ledgerCalls.grantConsent(consent, pseudonym, rid, owner.key));
   await g.signed(owner, ledgerCalls.retireDevice(pseudonym, owner.key));
   const { events } = await g.signed(owner, ledgerCalls.revokeConsent(consent, owner.key));
-  expect(consentRecord.parse(g.rows.get(queryKey('GetConsent', [consent]))!).revokedMs).toBe(startMs);
+  expect(consentRecord.parse(g.rows.get(queryKey('GetConsent', [owner.thumbprint, consent]))!).revokedMs).toBe(startMs);
   expect(events.map(parseFact)).toEqual([{ name: 'ConsentRevoked', consent, pseudonym, rid }]);
+});
+
+test('two owners use the same consent id, and neither touches the other', async () => {
+  const g = await ground();
+  const theirs = filled(16, 0x77);
+  await g.signed(stranger, ledgerCalls.registerDevice(theirs, stranger.key, saltedKeyHash, crypto));
+  // The stranger is first: the id is not taken by it.
+  await g.signed(stranger, ledgerCalls.grantConsent(consent, theirs, rid, stranger.key));
+  await g.signed(owner, ledgerCalls.grantConsent(consent, pseudonym, rid, owner.key));
+  const row = (who: typeof owner) =>
+    consentRecord.parse(g.rows.get(queryKey('GetConsent', [who.thumbprint, consent]))!);
+  expect(row(owner)).toMatchObject({ pseudonym, revokedMs: null });
+  expect(row(stranger)).toMatchObject({ pseudonym: theirs, revokedMs: null });
+  await g.signed(stranger, ledgerCalls.revokeConsent(consent, stranger.key));
+  expect(row(stranger).revokedMs).toBe(startMs);
+  expect(row(owner).revokedMs).toBeNull();
 });
 
 test('manifests follow each other by version and hash, and every version stays readable', async () => {
@@ -121,8 +139,20 @@ test.each([
   await g.signed(recipient, ledgerCalls.putRecipient(rid, recipient.key, prekeyHash, startMs + 1));
   const a = closeOf(device);
   const b = closeOf(device, { root: filled(32, 9) });
-  const { events } = await g.signed(reporter, ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, reporter.key));
-  expect(events.map(parseFact)).toMatchObject([{ name: 'DisputeReported', oh: filled(32, 0x70), segment: 3 }]);
+  const endorse = endorseOf(owner, device, crypto);
+  const call = ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, reporter.key, endorse);
+  const { events } = await g.signed(reporter, call);
+  const fact = { name: 'DisputeReported', oh: filled(32, 0x70), segment: 3, isProved: true };
+  expect(events.map(parseFact)).toMatchObject([fact]);
+  const row = g.rows.get(queryKey('GetDispute', [filled(32, 0x70), uintBytes(3), filled(1, 1)]))!;
+  const evidence = [crypto.sha256(a), crypto.sha256(b)];
+  expect(disputeRecord.parse(row)).toEqual({ evidence, reporter: reporter.thumbprint, reportedMs: startMs });
+  // Told once: in whatever order and by whomever it comes again.
+  const again = ledgerCalls.reportDispute(filled(32, 0x70), 3, b, a, owner.key, endorse);
+  g.nowMs++;
+  expect(await g.verdict(again, g.act(owner, again))).toBe('dispute-known');
+  // The key of a device never stays on the ledger.
+  for (const value of g.rows.values()) expect(Buffer.from(value).includes(device.key.publicKey)).toBe(false);
 });
 
 test('an act counts at both edges of its window, and counters of two signers are apart', async () => {

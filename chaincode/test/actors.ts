@@ -3,6 +3,7 @@ import {
   type Close,
   createMerkleTree,
   createMessageSigner,
+  issueCwt,
   type Manifest,
   type MerkleTree,
   type MessageSigner,
@@ -74,6 +75,10 @@ export function closeOf(device: MessageSigner, changes: Partial<Close> = {}): Ui
   };
   return signBody('close', close, device);
 }
+
+/** The owner vouches for the device's key. */
+export const endorseOf = (owner: MessageSigner, device: MessageSigner, crypto: CryptoProvider): Uint8Array =>
+  issueCwt('endorse', owner, device.key, { issuedMs: 0, expiresMs: 4_000_000_000_000 }, crypto);
 
 /** An evidence log of a gateway that signs heads. `branch` makes two logs that differ from some entry on. */
 export function createEvidenceLog(

@@ -7,6 +7,7 @@ import {
   consent,
   createActors,
   createEvidenceLog,
+  endorseOf,
   filled,
   manifestOf,
   prekeyHash,
@@ -46,8 +47,10 @@ const flipped = (bytes: Uint8Array, at: number): Uint8Array => {
   return out;
 };
 const signedBy = (signer: typeof owner, g: Ground, call: LedgerCall) => ({ call, act: g.act(signer, call) });
-const closes = (a: Uint8Array, b: Uint8Array, reporter = gateway) =>
-  ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, reporter.key);
+const contrary = closeOf(device, { root: filled(32, 9) });
+const endorsed = endorseOf(owner, device, crypto);
+const closes = (a: Uint8Array, b: Uint8Array, reporter = gateway, endorse = endorsed) =>
+  ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, reporter.key, endorse);
 
 /** Every refusal of the contracts, each by the smallest step from a call that would be accepted. */
 const table: readonly (readonly [code: string, what: string, setup: Setup])[] = [
@@ -299,7 +302,7 @@ const table: readonly (readonly [code: string, what: string, setup: Setup])[] = 
     async (g) => signedBy(stranger, g, ledgerCalls.grantConsent(consent, pseudonym, rid, stranger.key)),
   ],
   [
-    'owner-mismatch',
+    'consent-unknown',
     'a consent revoked by somebody else',
     async (g) => {
       await g.signed(owner, grant());
@@ -572,6 +575,36 @@ const table: readonly (readonly [code: string, what: string, setup: Setup])[] = 
     'dispute-empty',
     'a close of another epoch',
     async (g) => signedBy(gateway, g, closes(closeOf(device, { oh: filled(32, 1) }), filled(32, 1))),
+  ],
+  [
+    'dispute-empty',
+    'one close that was signed twice',
+    async (g) => signedBy(gateway, g, closes(closeOf(device), closeOf(device))),
+  ],
+  [
+    'dispute-signature',
+    'two closes that the reporter made up',
+    async (g) => signedBy(gateway, g, closes(closeOf(device), closeOf(gateway, { root: filled(32, 9) }))),
+  ],
+  [
+    'dispute-signature',
+    'a first close that the device did not sign',
+    async (g) => signedBy(gateway, g, closes(closeOf(gateway), closeOf(device, { root: filled(32, 9) }))),
+  ],
+  [
+    'dispute-signature',
+    'a leaf table against a close that was made up',
+    async (g) => signedBy(gateway, g, closes(closeOf(gateway), filled(32, 1))),
+  ],
+  [
+    'dispute-signature',
+    'a device of nobody on this ledger',
+    async (g) => signedBy(gateway, g, closes(closeOf(device), contrary, gateway, endorseOf(stranger, device, crypto))),
+  ],
+  [
+    'dispute-signature',
+    'an endorsement changed in its signature',
+    async (g) => signedBy(gateway, g, closes(closeOf(device), contrary, gateway, flipped(endorsed, -1))),
   ],
   [
     'dispute-known',

@@ -66,13 +66,13 @@ async function settleLedger(ports: OutboxPorts, entry: DeviceEntry): Promise<voi
     settle({ register: false });
   }
   for (const { consent, rid } of entry.owed.grants) {
-    if ((await ledger.read('GetConsent', [consent])) === undefined)
+    if ((await ledger.read('GetConsent', [owner.thumbprint, consent])) === undefined)
       await submitWithAct(ports, ledgerCalls.grantConsent(consent, entry.pseudonym, rid, owner.key));
     settle({ grants: entry.owed.grants.filter((grant) => !equalBytes(grant.consent, consent)) });
   }
   // Revocation first: the gateway stops forwarding at the event, before the next epoch closes the door for good.
   for (const consent of entry.owed.revokes) {
-    const record = await ledger.read('GetConsent', [consent]);
+    const record = await ledger.read('GetConsent', [owner.thumbprint, consent]);
     if (record !== undefined && consentRecord.parse(record).revokedMs === null)
       await submitWithAct(ports, ledgerCalls.revokeConsent(consent, owner.key));
     settle({ revokes: entry.owed.revokes.filter((revoke) => !equalBytes(revoke, consent)) });

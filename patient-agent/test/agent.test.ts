@@ -71,12 +71,16 @@ describe('who may read', () => {
     expect(newestOpen().wrapHashes.length).toBe(3);
     const consent = ground.agent.devices()[0]!.recipients.find((r) => r.rid[0] === 9)!.consent;
     await ground.wait(ground.agent.settle());
-    expect(consentRecord.parse((await ground.ledger.read('GetConsent', [consent]))!).revokedMs).toBeNull();
+    expect(
+      consentRecord.parse((await ground.ledger.read('GetConsent', [ground.agent.thumbprint, consent]))!).revokedMs,
+    ).toBeNull();
     ground.agent.removeRecipient(device.pseudonym, new Uint8Array(8).fill(9));
     await ground.until('epoch under 3', () => newestOpen().manifestVersion === 3 && isLive());
     expect(newestOpen().wrapHashes.length).toBe(2);
     await ground.wait(ground.agent.settle());
-    expect(consentRecord.parse((await ground.ledger.read('GetConsent', [consent]))!).revokedMs).not.toBeNull();
+    expect(
+      consentRecord.parse((await ground.ledger.read('GetConsent', [ground.agent.thumbprint, consent]))!).revokedMs,
+    ).not.toBeNull();
     const put = manifestRecord.parse((await ground.ledger.read('GetManifest', [device.pseudonym]))!);
     expect(put.version).toBe(3);
     expect(() => ground.agent.removeRecipient(device.pseudonym, new Uint8Array(8).fill(9))).toThrow(

@@ -28,7 +28,7 @@ export async function retireDevice(ctx: ContractContext, call: ContractCall): Pr
   ctx.event('DeviceRetired', encodeFact({ name: 'DeviceRetired', pseudonym }));
 }
 
-export async function knownDevice(ctx: ContractContext, pseudonym: Uint8Array): Promise<DeviceRecord> {
+async function knownDevice(ctx: ContractContext, pseudonym: Uint8Array): Promise<DeviceRecord> {
   const bytes = await ctx.get(stateKey.device(toHex(pseudonym)));
   requireThat(bytes !== undefined, 'device-unknown');
   return deviceRecord.parse(bytes);

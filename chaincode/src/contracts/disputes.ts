@@ -1,41 +1,59 @@
 import { equalBytes, toHex } from '@pulseseal/crypto';
-import { parseSigned, thumbprint } from '@pulseseal/protocol';
+import { type CoseKey, parseSigned, type Signed, thumbprint, verifySigned } from '@pulseseal/protocol';
 import { requireAct } from '../act.ts';
 import { parsed, takeArguments, takeKey, takeUint } from '../arguments.ts';
-import { encode } from '../codec.ts';
 import type { ContractCall, ContractContext } from '../context.ts';
 import { encodeFact } from '../events.ts';
 import { requireThat } from '../failures.ts';
 import { stateKey } from '../names.ts';
+import { disputeRecord } from '../records.ts';
 
 /**
  * ReportDispute(oh, segment as 8 bytes, close A, close B or 32 bytes of H(leaf table)), act of a registered gateway,
- * recipient or owner, whose key comes beside the transaction. The closes' signatures are not checked here: the
- * device's key is not on the ledger. The evidence stands in the transaction for whoever holds that key.
+ * recipient or owner; beside the transaction the reporter's key and the endorsement of the device by a registered owner.
+ * Both closes must be the device's own words and exclude each other: nobody is accused by a claim. A leaf table is the
+ * reporter's word against a close that is the device's, and is recorded as such. Each is recorded once for a segment:
+ * who reported it and when; the evidence stands in the transaction.
  */
 export async function reportDispute(ctx: ContractContext, call: ContractCall): Promise<void> {
-  const [oh, segmentBytes, closeA, other] = takeArguments(ctx, call, [32, 8, undefined, undefined], 1);
+  const [oh, segmentBytes, closeA, other] = takeArguments(ctx, call, [32, 8, undefined, undefined], 2);
   const segment = takeUint('segment', segmentBytes);
-  requireClose('close A', closeA, oh, segment);
-  if (other.length !== 32) {
-    requireClose('close B', other, oh, segment);
-    requireThat(!equalBytes(closeA, other), 'dispute-empty', 'the closes are equal');
-  }
+  const isProved = other.length !== 32;
+  const a = takeClose('close A', closeA, oh, segment);
+  const b = isProved ? takeClose('close B', other, oh, segment) : undefined;
+  // One body may be signed twice: the signature is hedged.
+  requireThat(b === undefined || !equalBytes(a.payload, b.payload), 'dispute-empty', 'the closes say the same');
   const reporter = takeKey('reporter key', ctx.transient[0]!);
   const reporterThumbprint = thumbprint(reporter, ctx.crypto);
   await requireRegistered(ctx, toHex(reporterThumbprint));
-  const evidence = [ctx.crypto.sha256(closeA), other.length === 32 ? other : ctx.crypto.sha256(other)];
-  const dispute = ctx.crypto.sha256(encode([oh, segment, evidence]));
-  const stored = stateKey.dispute(toHex(dispute));
+  const stored = stateKey.dispute(toHex(oh), segment, isProved);
   requireThat((await ctx.get(stored)) === undefined, 'dispute-known');
+  const deviceKey = await endorsedKey(ctx, ctx.transient[1]!);
+  requireThat(verifySigned(a, deviceKey, ctx.crypto), 'dispute-signature', 'close A');
+  requireThat(b === undefined || verifySigned(b, deviceKey, ctx.crypto), 'dispute-signature', 'close B');
   await requireAct(ctx, call, reporter);
-  ctx.put(stored, encode([oh, segment, evidence, reporterThumbprint, ctx.nowMs]));
-  ctx.event('DisputeReported', encodeFact({ name: 'DisputeReported', oh, segment, dispute }));
+  const evidence = [ctx.crypto.sha256(closeA), isProved ? ctx.crypto.sha256(other) : other] as const;
+  ctx.put(stored, disputeRecord.encode({ evidence, reporter: reporterThumbprint, reportedMs: ctx.nowMs }));
+  ctx.event('DisputeReported', encodeFact({ name: 'DisputeReported', oh, segment, isProved }));
 }
 
-function requireClose(what: string, bytes: Uint8Array, oh: Uint8Array, segment: number): void {
-  const { body } = parsed(what, () => parseSigned(bytes, 'close'));
+function takeClose(what: string, bytes: Uint8Array, oh: Uint8Array, segment: number): Signed<'close'> {
+  const signed = parsed(what, () => parseSigned(bytes, 'close'));
+  const { body } = signed;
   requireThat(equalBytes(body.oh, oh) && body.segment === segment, 'dispute-empty', `${what} is of another segment`);
+  return signed;
+}
+
+/** The device's key, by the word of an owner whom the ledger knows; also when the endorsement has run out since. */
+async function endorsedKey(ctx: ContractContext, bytes: Uint8Array): Promise<CoseKey> {
+  const signed = parsed('endorse', () => parseSigned(bytes, 'endorse'));
+  const { issuer, issuerKey, subject, key } = signed.body;
+  const isOwner = (await ctx.get(stateKey.owner(toHex(issuer)))) !== undefined;
+  requireThat(isOwner && issuerKey !== undefined, 'dispute-signature', 'no registered owner endorsed the device');
+  const fits =
+    equalBytes(thumbprint(issuerKey, ctx.crypto), issuer) && equalBytes(thumbprint(key, ctx.crypto), subject);
+  requireThat(fits && verifySigned(signed, issuerKey, ctx.crypto), 'dispute-signature', 'endorse');
+  return key;
 }
 
 async function requireRegistered(ctx: ContractContext, thumbprintHex: string): Promise<void> {

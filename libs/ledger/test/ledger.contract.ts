@@ -5,6 +5,7 @@ import {
   closeOf,
   consent,
   createEvidenceLog,
+  endorseOf,
   filled,
   manifestOf,
   prekeyHash,
@@ -82,7 +83,11 @@ export function ledgerContract(name: string, open: (dir: string) => Promise<Ledg
       const sth = evidence.head(4, null);
       await anchor(sth, evidence.consistency(0, 4));
       const [a, b] = [closeOf(device), closeOf(device, { root: filled(32, 9) })];
-      await acting.submit(ledger, gateway, ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, gateway.key));
+      await acting.submit(
+        ledger,
+        gateway,
+        ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, gateway.key, endorseOf(owner, device, crypto)),
+      );
       await acting.submit(ledger, owner, ledgerCalls.revokeConsent(consent, owner.key));
       await acting.submit(ledger, owner, ledgerCalls.retireDevice(pseudonym, owner.key));
       await acting.submit(ledger, operator, ledgerCalls.retireGateway(gateway.thumbprint));
@@ -97,10 +102,12 @@ export function ledgerContract(name: string, open: (dir: string) => Promise<Ledg
         ['GetGateway', gateway.thumbprint],
         ['GetDevice', pseudonym],
         ['GetRecipient', rid],
-        ['GetConsent', consent],
         ['GetActCounter', owner.thumbprint],
       ] as const)
         expect(await ledger.read(query, [id]), query).toBeDefined();
+      expect(await ledger.read('GetConsent', [owner.thumbprint, consent])).toBeDefined();
+      expect(await ledger.read('GetConsent', [stranger.thumbprint, consent])).toBeUndefined();
+      expect(await ledger.read('GetDispute', [filled(32, 0x70), uintBytes(3), filled(1, 1)])).toBeDefined();
       expect(await ledger.read('GetGateway', [stranger.thumbprint])).toBeUndefined();
       expect((await collect(0, 10)).map((event) => parseFact(event).name)).toEqual([
         'GatewayRegistered',
@@ -148,7 +155,7 @@ export function ledgerContract(name: string, open: (dir: string) => Promise<Ledg
       await acting.submit(ledger, owner, revoke);
       // The same bytes beside another side input would be another transaction: the contract has to refuse them.
       expect(await codeOf(ledger.submit(grant.fn, grant.args, { act, transient: [filled(4, 1)] }))).toBe(
-        'consent-known',
+        'argument-malformed',
       );
     });
 
