@@ -1,4 +1,4 @@
-import type { CryptoProvider } from '@pulseseal/crypto';
+import { type CryptoProvider, erase } from '@pulseseal/crypto';
 import { hedged } from '@pulseseal/protocol';
 import type { Random } from '@pulseseal/runtime';
 
@@ -17,8 +17,14 @@ export function createHedge(
   epoch: number,
 ): Hedge {
   const { random, crypto } = ports;
+  const drawn = (name: Parameters<typeof hedged>[4], length: number) => {
+    const fresh = random.bytes(32);
+    const secret = hedged(fresh, deviceSecret, boot, epoch, name, length, crypto);
+    erase(fresh);
+    return secret;
+  };
   return {
-    secret: (label) => hedged(random.bytes(32), deviceSecret, boot, epoch, label, 32, crypto),
-    kemCoins: (to) => hedged(random.bytes(32), deviceSecret, boot, epoch, ['kem', to], 64, crypto),
+    secret: (label) => drawn(label, 32),
+    kemCoins: (to) => drawn(['kem', to], 64),
   };
 }

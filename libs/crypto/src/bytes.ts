@@ -28,7 +28,23 @@ export function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
   return out;
 }
 
-/** Overwrites a secret. Copies the engine made before stay out of reach: erase early, hold few copies. */
+/**
+ * Room for a secret that lives longer than a call. An engine keeps small arrays inside the heap that its collector moves,
+ * and each move leaves a copy that nobody can erase, as does the first call into native code with such an array; a buffer of
+ * its own stays where it is (V8 does so up to 64 bytes).
+ */
+export function secretBytes(length: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
+/** A copy that can be erased for good. */
+export function secretCopy(bytes: Uint8Array): Uint8Array {
+  const copy = secretBytes(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
+/** Overwrites a secret. For good only where the engine made no copies: see `secretBytes`. */
 export function erase(bytes: Uint8Array): void {
   bytes.fill(0);
 }

@@ -38,10 +38,8 @@ function schedule(
   const secret = parts.shake256(input, keyBytes + nonceBytes + exporterBytes);
   erase(input);
   erase(sharedSecret);
-  const key = secret.slice(0, keyBytes);
-  const nonce = secret.slice(keyBytes, keyBytes + nonceBytes);
-  erase(secret);
-  return { key, nonce };
+  erase(secret.subarray(keyBytes + nonceBytes));
+  return { key: secret.subarray(0, keyBytes), nonce: secret.subarray(keyBytes, keyBytes + nonceBytes) };
 }
 
 /** The single-shot HPKE of wraps and grants over one implementation's parts. Sequence number 0, so nonce = base nonce. */

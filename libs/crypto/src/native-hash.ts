@@ -1,5 +1,5 @@
-import { createHash, createHmac, hash } from 'node:crypto';
-import { concat, erase } from './bytes.ts';
+import { createHash, hash } from 'node:crypto';
+import { concat, erase, secretBytes, secretCopy } from './bytes.ts';
 import { type CryptoProvider, requireLength } from './provider.ts';
 
 /** Longer inputs go through the incremental interface; below, one-shot calls over a scratch buffer are faster. */
@@ -25,6 +25,14 @@ function sha256Into(out: Uint8Array, at: number, data: Uint8Array): void {
 function sha256(data: Uint8Array): Uint8Array {
   const out = new Uint8Array(digestBytes);
   sha256Into(out, 0, data);
+  return out;
+}
+
+/** For digests that are keys: a string would stay in memory until it happens to be overwritten, bytes can be erased. */
+function secretSha256(data: Uint8Array): Uint8Array {
+  const digest = hash('sha256', data, 'buffer');
+  const out = secretCopy(digest);
+  erase(digest);
   return out;
 }
 
@@ -54,8 +62,9 @@ export function createNativeHash(): NativeHash {
 
   const prepareHmac: CryptoProvider['prepareHmac'] = (key) => {
     requireLength('HMAC key', key, digestBytes);
-    const inner = new Uint8Array(blockBytes).fill(0x36);
-    const outerPad = new Uint8Array(blockBytes).fill(0x5c);
+    const pads = secretBytes(2 * blockBytes);
+    const inner = pads.subarray(0, blockBytes).fill(0x36);
+    const outerPad = pads.subarray(blockBytes).fill(0x5c);
     for (let i = 0; i < digestBytes; i++) {
       inner[i]! ^= key[i]!;
       outerPad[i]! ^= key[i]!;
@@ -76,31 +85,51 @@ export function createNativeHash(): NativeHash {
     };
     const eraseKey = (): void => {
       erased = true;
-      erase(inner);
-      erase(outerPad);
+      erase(pads);
       scratch.fill(0, 0, blockBytes);
       erase(outer);
     };
     return Object.assign(mac, { erase: eraseKey });
   };
 
+  /** HMAC whose output is a secret: nothing of it or of the key stays behind in memory. Any length of key (RFC 2104). */
+  const derive = (key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array => {
+    const short = key.length > blockBytes ? secretSha256(key) : key;
+    const inside = concat(new Uint8Array(blockBytes), ...parts);
+    const outside = secretBytes(blockBytes + digestBytes);
+    inside.set(short);
+    outside.set(short);
+    for (let i = 0; i < blockBytes; i++) {
+      inside[i]! ^= 0x36;
+      outside[i]! ^= 0x5c;
+    }
+    const innerDigest = secretSha256(inside);
+    outside.set(innerDigest, blockBytes);
+    const out = secretSha256(outside);
+    erase(inside);
+    erase(innerDigest);
+    erase(outside);
+    if (short !== key) erase(short);
+    return out;
+  };
+
   const hmacSha256: CryptoProvider['hmacSha256'] = (key, data) => {
     requireLength('HMAC key', key, digestBytes);
-    return anyKeyHmac(key, data);
+    return derive(key, data);
   };
 
   const hkdfExpandSha256: CryptoProvider['hkdfExpandSha256'] = (prk, info, length) => {
     requireLength('HKDF pseudorandom key', prk, digestBytes);
     if (!Number.isInteger(length) || length < 0 || length > hkdfMaxBytes)
       throw new RangeError(`HKDF gives 0 to ${hkdfMaxBytes} bytes`);
-    const out = new Uint8Array(length);
-    const mac = prepareHmac(prk);
+    const out = secretBytes(length);
     let block: Uint8Array = new Uint8Array(0);
     for (let at = 0, counter = 1; at < length; at += digestBytes, counter++) {
-      block = mac(block, info, Uint8Array.of(counter));
+      const next = derive(prk, block, info, Uint8Array.of(counter));
+      erase(block);
+      block = next;
       out.set(block.subarray(0, Math.min(digestBytes, length - at)), at);
     }
-    mac.erase();
     erase(block);
     return out;
   };
@@ -115,15 +144,11 @@ export function createNativeHash(): NativeHash {
     prepareHmac,
     hkdfSha256(salt, ikm, info, length) {
       // The salt is HMAC's key and may have any length here (RFC 5869 section 3.1).
-      const prk = anyKeyHmac(salt, ikm);
+      const prk = derive(salt, ikm);
       const out = hkdfExpandSha256(prk, info, length);
       erase(prk);
       return out;
     },
     hkdfExpandSha256,
   };
-}
-
-function anyKeyHmac(key: Uint8Array, data: Uint8Array): Uint8Array {
-  return Uint8Array.from(createHmac('sha256', key).update(data).digest());
 }

@@ -348,6 +348,11 @@ export class Writer {
   finish(): Uint8Array {
     return this.#buffer.slice(0, this.#at);
   }
+
+  /** For secrets: what was written stays in the finished bytes alone, as long as the capacity given was enough. */
+  erase(): void {
+    this.#buffer.fill(0);
+  }
 }
 
 const utf8Encoder = new TextEncoder();

@@ -1,4 +1,13 @@
-import { type CryptoProvider, concat, erase, type PreparedHmac, utf8, xor } from '@pulseseal/crypto/browser';
+import {
+  type CryptoProvider,
+  concat,
+  erase,
+  type PreparedHmac,
+  secretBytes,
+  secretCopy,
+  utf8,
+  xor,
+} from '@pulseseal/crypto/browser';
 import { encodeItem } from './cbor.ts';
 
 /** Key schedule (SPEC section 6). All HMAC keys are exactly 32 bytes; the provider enforces it. */
@@ -97,12 +106,12 @@ export interface SegmentKey {
 
 /** From `sk` alone, as a grant or a disclosure hands it over. */
 export function segmentKey(sk: Uint8Array, crypto: CryptoProvider): SegmentKey {
-  const secret = sk.slice();
+  const secret = secretCopy(sk);
   const streams = new Map<number, StreamKey>();
   let erased = false;
   return {
     secret,
-    kcv: crypto.sha256Parts(label.kcv, secret),
+    kcv: keyCheckValue(secret, crypto),
     streamKey(stream) {
       // A key derived from zeros would be everybody's.
       if (erased) throw new RangeError('the segment key was erased');
@@ -129,6 +138,15 @@ export function segmentKey(sk: Uint8Array, crypto: CryptoProvider): SegmentKey {
   };
 }
 
+function keyCheckValue(secret: Uint8Array, crypto: CryptoProvider): Uint8Array {
+  const input = secretBytes(label.kcv.length + secret.length);
+  input.set(label.kcv);
+  input.set(secret, label.kcv.length);
+  const kcv = crypto.sha256(input);
+  erase(input);
+  return kcv;
+}
+
 /** nonce = iv XOR seq as 12 bytes big-endian: no number twice, so no nonce twice [KEY-6]. */
 export function nonceOf(iv: Uint8Array, seq: number): Uint8Array {
   const counter = new Uint8Array(12);
@@ -148,12 +166,15 @@ export interface ScopeChain {
 }
 
 export function scopeChain(es: Uint8Array, oh: Uint8Array, crypto: CryptoProvider): ScopeChain {
-  return chainFrom(0, crypto.hmacSha256(es, concat(label.chain, oh)), crypto);
+  const ck = crypto.hmacSha256(es, concat(label.chain, oh));
+  const chain = chainFrom(0, ck, crypto);
+  erase(ck);
+  return chain;
 }
 
 export function chainFrom(segment: number, ck: Uint8Array, crypto: CryptoProvider): ScopeChain {
   let at = segment;
-  let chain: Uint8Array = ck.slice();
+  let chain: Uint8Array = secretCopy(ck);
   let erased = false;
   const alive = () => {
     if (erased) throw new RangeError('the chain was erased');
@@ -200,7 +221,9 @@ export function hedged(
   crypto: CryptoProvider,
 ): Uint8Array {
   const salt = crypto.hmacSha256(deviceSecret, encodeItem(['ps1 hedge', boot, epoch, name]));
-  return crypto.hkdfSha256(salt, fresh, label.hedge, length);
+  const secret = crypto.hkdfSha256(salt, fresh, label.hedge, length);
+  erase(salt);
+  return secret;
 }
 
 /** MAC of the claim: possession of the physical box [ENROL-2]. */

@@ -1,4 +1,4 @@
-import { type CryptoProvider, equalBytes } from '@pulseseal/crypto/browser';
+import { type CryptoProvider, equalBytes, erase, secretCopy } from '@pulseseal/crypto/browser';
 import { type CborValue, encodeItem, parseWhole, Writer } from './cbor.ts';
 import { LIMITS } from './limits.ts';
 import { encodeWrap, encodeWrapProtected, parseWrap, wrapKid } from './messages/wrap.ts';
@@ -83,20 +83,25 @@ export interface RecipientSecrets {
   readonly ack: Uint8Array;
 }
 
+/** All scopes that there can be, 32 bytes each, with their heads. */
+const recipientSecretsMaxBytes = 4_096;
+
 const recipientInfo = (c: RecipientWrapContext) => info('rcp', c.device, c.boot, c.epoch, c.rid, c.manifestHash);
 
 /** The data keys of the granted scopes for one recipient [WRAP-3]. */
-export function sealRecipientWrap(
+export async function sealRecipientWrap(
   secrets: RecipientSecrets,
   prekey: Uint8Array,
   c: RecipientWrapContext,
   crypto: CryptoProvider,
   coins?: Uint8Array,
 ): Promise<Uint8Array> {
-  const w = new Writer(256).map(2).uint(1);
+  const w = new Writer(recipientSecretsMaxBytes).map(2).uint(1);
   w.uintMap(secrets.scopes, (es) => w.bytes(es));
   const plaintext = w.uint(2).bytes(secrets.ack).finish();
-  return seal(wrapKid(c.rid, c.prekeyId), prekey, recipientInfo(c), plaintext, coins, crypto);
+  w.erase();
+  const wrap = seal(wrapKid(c.rid, c.prekeyId), prekey, recipientInfo(c), plaintext, coins, crypto);
+  return wrap.finally(() => erase(plaintext));
 }
 
 export async function openRecipientWrap(
@@ -106,13 +111,18 @@ export async function openRecipientWrap(
   crypto: CryptoProvider,
 ): Promise<RecipientSecrets> {
   const plaintext = await open(wrap, wrapKid(c.rid, c.prekeyId), prekeySeed, recipientInfo(c), crypto);
-  return parseWhole(plaintext, 4096, (r) => {
-    const f = r.fields(2);
-    const scopes = f.required(1, () => r.uintMap(LIMITS.scopes, 1, LIMITS.scopeId, () => r.bytesOf(32)));
-    const ack = f.required(2, () => r.bytesOf(32));
-    f.done();
-    return { scopes, ack };
-  });
+  try {
+    return parseWhole(plaintext, recipientSecretsMaxBytes, (r) => {
+      const f = r.fields(2);
+      const secret = () => secretCopy(r.bytesOf(32));
+      const scopes = f.required(1, () => r.uintMap(LIMITS.scopes, 1, LIMITS.scopeId, secret));
+      const ack = f.required(2, secret);
+      f.done();
+      return { scopes, ack };
+    });
+  } finally {
+    erase(plaintext);
+  }
 }
 
 /** A signed release sealed to its receiver [GRANT-1]. */
