@@ -149,6 +149,8 @@ function keyCheckValue(secret: Uint8Array, crypto: CryptoProvider): Uint8Array {
 
 /** nonce = iv XOR seq as 12 bytes big-endian: no number twice, so no nonce twice [KEY-6]. */
 export function nonceOf(iv: Uint8Array, seq: number): Uint8Array {
+  if (seq < 0 || seq > 0xffffffff)
+    throw new RangeError('a frame number has 32 bits: a larger one would repeat a nonce');
   const counter = new Uint8Array(12);
   new DataView(counter.buffer).setUint32(8, seq);
   return xor(iv, counter);

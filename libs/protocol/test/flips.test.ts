@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import {
   attempt,
   CTL,
+  checkFrameLeaf,
   checkFrameTag,
   checkPre,
   createMerkleTree,
   encodeProtected,
+  encodeValues,
   logLeaf,
   openCtl,
   openFrame,
@@ -78,6 +80,39 @@ describe(`one flipped bit, ${isLong ? 'every bit' : 'every bit of structure, one
     expect(opens(bytes)).toBe(true);
     // The gateway tag is no business of the recipient: its 9 bytes alone are free.
     expect(accepted(bytes, opens).every((bit) => bit >= (bytes.length - 9) * 8)).toBe(true);
+  });
+
+  it('each changed bit of a sealed value fails at least two of tag, AEAD and leaf, none of them at the gateway alone', () => {
+    const f = {
+      ft: 1,
+      st: 1,
+      seq: 10,
+      dt: 10_000,
+      prev: 9,
+      payload: encodeValues(new Map([[0, 91]])),
+      pad: 8,
+    } as const;
+    const key = samples.segmentKeys.get(1)!;
+    const { raw, leaf } = sealFrame({ ...f, oh, sg: 0 }, key, link.up, native);
+    const checks: readonly ((b: Uint8Array) => void)[] = [
+      (b) => checkFrameTag(parseFrame(b), oh, link.up, native),
+      (b) => openFrame(parseFrame(b), oh, key, f.pad, native),
+      (b) => checkFrameLeaf(parseFrame(b), oh, [leaf], f.seq, native),
+    ];
+    const failing = (b: Uint8Array) => checks.filter((check) => !attempt(() => check(b)).ok).length;
+    expect(failing(raw)).toBe(0);
+    const tally = new Map<number, number>();
+    for (let bit = 0; bit < raw.length * 8; bit++) {
+      const count = failing(flipBit(raw, bit));
+      tally.set(count, (tally.get(count) ?? 0) + 1);
+    }
+    // The gateway's own tag is no evidence: its 8 bytes alone are seen by one check, and change nothing that is kept.
+    expect(tally).toEqual(
+      new Map([
+        [3, (raw.length - 8) * 8],
+        [1, 64],
+      ]),
+    );
   });
 
   it('200 frames, each byte position: none is taken [FRAME-4] [KEY-7]', () => {

@@ -20,6 +20,8 @@ import {
   sealFrame,
 } from '../src/mod.ts';
 
+/** Ten million in the long run. */
+const NONCES = Number(process.env.PULSESEAL_LONG ?? '0') > 0 ? 10_000_000 : 300_000;
 const fill = (byte: number, length = 32) => new Uint8Array(length).fill(byte);
 const es = fill(0x11);
 const oh = fill(0x22);
@@ -77,6 +79,19 @@ describe.each([createNativeCrypto(), createPortableCrypto()])('the worked exampl
       `8518294822222222222222220001815820${'05'.repeat(32)}`,
     );
     expect(toHex(encodeGone())).toBe('811823');
+  });
+
+  it(`gives each of ${NONCES.toLocaleString('en')} frames a nonce of its own [KEY-6]`, () => {
+    const { iv } = segment().streamKey(1);
+    const at = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(8);
+    let strange = 0;
+    for (let seq = 1; seq <= NONCES; seq++) {
+      const nonce = nonceOf(iv, seq);
+      // The number can be read back from the nonce, and nothing else in it moves: so no two are equal.
+      if ((at(nonce) ^ at(iv)) >>> 0 !== seq || nonce[7] !== iv[7] || nonce[0] !== iv[0]) strange++;
+    }
+    expect(strange).toBe(0);
+    expect(() => nonceOf(iv, 2 ** 32)).toThrow(RangeError);
   });
 
   it('ratchets forward only', () => {
