@@ -1,4 +1,5 @@
 import { toHex } from '@pulseseal/crypto';
+import { createDisputeReporter } from '@pulseseal/ledger';
 import type { Damage } from '@pulseseal/log';
 import { type CoseKey, encodeEdge, parsePlain, parseSigned, refuse, topic } from '@pulseseal/protocol';
 import { maySubscribe } from './access.ts';
@@ -10,6 +11,7 @@ import type { Border } from './border.ts';
 import { createBucket } from './buckets.ts';
 import { createControl } from './control.ts';
 import { createDevices, viewOf } from './devices.ts';
+import { disputeEvidence } from './disputes.ts';
 import { createEdgeBook } from './edge-book.ts';
 import { findEpoch, loadEpoch } from './epochs.ts';
 import { createEvidenceLog } from './evidence.ts';
@@ -103,6 +105,8 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
     );
     const epochPorts = { crypto, journal, catalogue, beacons };
     const book = createEdgeBook();
+    const disputes = createDisputeReporter({ ledger, signer: identity.signer, wall, logger });
+    cancels.push(disputes.stop);
     const border: Border = {
       settings,
       identity,
@@ -167,8 +171,12 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       grown: () => evidence.grown(),
       receipt: (entry) => evidence.receipt(entry),
       leavesOf: (row, first, count) => leavesFromStore({ journal, catalogue, crypto }, row, first, count),
-      reportDispute: (epoch, segment) =>
-        logger.error({ device: epoch.device.name, eh: epoch.ehHex, segment }, 'two closes of one segment: disputed'),
+      reportDispute(epoch, segment) {
+        logger.error({ device: epoch.device.name, eh: epoch.ehHex, segment }, 'two closes of one segment: disputed');
+        disputeEvidence({ journal, catalogue }, epoch, segment)
+          .then((evidence) => evidence && disputes.report(evidence))
+          .catch(() => logger.error({ eh: epoch.ehHex, segment }, 'the closes of a dispute were not read back'));
+      },
       async passGrant(session, rid, bytes) {
         const { eh } = parsePlain(bytes, 'grant');
         const row = catalogue.epochByHash(eh);

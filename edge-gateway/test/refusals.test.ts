@@ -1,3 +1,4 @@
+import { disputeRecord, uintBytes } from '@pulseseal/ledger';
 import {
   CTL,
   ehOf,
@@ -308,7 +309,7 @@ describe('refusals', () => {
       expect(await world.metric('edge_alarms_total', 'disputed')).toBeGreaterThan(0);
     });
 
-    it('two closes of one segment: both kept, disputed [SEG-6]', async () => {
+    it('two closes of one segment: both kept, disputed, and on the ledger with the evidence [SEG-6]', async () => {
       const first = epoch.close();
       expect(await send(first.ctl)).toBe(true);
       const { signBody: sign } = await import('@pulseseal/protocol');
@@ -316,6 +317,11 @@ describe('refusals', () => {
       const before = await world.refusals('disputed');
       expect(await send(epoch.ctl(CTL.close, second))).toBe(true);
       await until(async () => (await world.refusals('disputed')) > before);
+      const asked = [first.body.oh, uintBytes(first.body.segment), Uint8Array.of(1)];
+      await until(async () => (await world.ledger.read('GetDispute', asked)) !== undefined);
+      const record = disputeRecord.parse((await world.ledger.read('GetDispute', asked))!);
+      expect(record.evidence).toEqual([crypto.sha256(first.bare), crypto.sha256(second)]);
+      expect(record.reporter).toEqual(world.address.thumbprint);
     });
 
     it('bulk-content: what does not belong in bulk, or in another order [EPOCH-9]', async () => {

@@ -28,3 +28,6 @@ export const DEFAULT_ANSWER_TIMEOUT_MS = 10_000;
 export const CLIENT_SOCKETS = 8;
 /** Calls of one client that wait for an answer. */
 export const MAX_CLIENT_CALLS = 1024;
+/** Disputes of one reporter that wait for the ledger: each is a device or a copy of it that lies. */
+export const MAX_WAITING_DISPUTES = 256;
+export const DISPUTE_RETRY_MS = 15_000;

@@ -81,6 +81,6 @@ export interface EventPage {
 }
 
 /** Hands in a call of `ledgerCalls`. */
-export function submitCall(ledger: Ledger, call: LedgerCall, act?: Uint8Array): Promise<Committed> {
+export function submitCall(ledger: Pick<Ledger, 'submit'>, call: LedgerCall, act?: Uint8Array): Promise<Committed> {
   return ledger.submit(call.fn, call.args, { ...(act === undefined ? {} : { act }), transient: call.transient });
 }
