@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { commitment, encodeItem, openHash, parseSigned, scopeChain } from '@pulseseal/protocol';
+import { attempt, commitment, encodeItem, openHash, parseFrame, parseSigned, scopeChain } from '@pulseseal/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TestClient } from '../../../edge-gateway/test/client.ts';
 import { type RawCircle, type RawEpoch, rawEpoch } from '../../../edge-gateway/test/raw-device.ts';
@@ -84,6 +84,19 @@ function keysOf({ circle, epoch }: Played): Uint8Array[] {
   return keys;
 }
 
+/** What of a message is a sealed value. */
+function ciphertextOf(message: Uint8Array): Uint8Array[] {
+  const frame = attempt(() => parseFrame(message));
+  return frame.ok ? [frame.value.ct] : [];
+}
+
+/** Shannon entropy of the bytes, at most 8 bits. */
+function entropyBits(bytes: Uint8Array): number {
+  const counts = new Float64Array(256);
+  for (const byte of bytes) counts[byte]! += 1 / bytes.length;
+  return -counts.reduce((sum, p) => (p === 0 ? sum : sum + p * Math.log2(p)), 0);
+}
+
 const zones: { end(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const zone of zones.splice(0).reverse()) await zone.end();
@@ -117,6 +130,11 @@ describe('the edge without secrets', () => {
     const messages = played.flatMap((p) => [...p.sent, ...p.received]);
     expect(messages.length).toBeGreaterThan(1_000);
     for (const message of messages) none(scan.bytes(message));
+    // Looked at as bytes alone, ciphertext is noise.
+    const sealed = Buffer.concat(messages.flatMap((m) => ciphertextOf(m)));
+    expect(sealed.length).toBeGreaterThan(20_000);
+    expect(entropyBits(sealed)).toBeGreaterThan(7.98);
+    expect(entropyBits(Buffer.concat(values.map((value) => encodeItem([1, value]))))).toBeLessThan(7.5);
     expect(relay.recorded().length).toBeGreaterThan(200_000);
     none(scan.bytes(relay.recorded()));
     // The wire has no topic and no frame head either: TLS from the first byte.
