@@ -6,6 +6,7 @@ import {
   type CtlNumber,
   checkFrameTag,
   createMessageSigner,
+  ERR,
   type ErrCode,
   encodeAccept,
   encodeErr,
@@ -179,7 +180,8 @@ export function createCounterpart(ports: {
     epoch.leaves.set(seq, leaf);
     epoch.arrivals.push(seq);
   };
-  const takeOpening = async (openBytes: Uint8Array, byBulk: boolean): Promise<void> => {
+  /** @param carrier of the bulk that it came in. */
+  const takeOpening = async (openBytes: Uint8Array, carrier?: string): Promise<void> => {
     const oh = openHash(openBytes, crypto);
     const eh = hex(oh.slice(0, 8));
     const known = epochs.get(eh);
@@ -190,8 +192,13 @@ export function createCounterpart(ports: {
     const signed = parseSigned(openBytes, 'open');
     if (!verifySigned(signed, ports.device().key, crypto)) throw new Error('open signature');
     const open = signed.body;
+    if ([...epochs.values()].some((e) => e.open.boot === open.boot && e.open.epoch === open.epoch)) {
+      if (carrier === undefined) send(hintCtl(CTL.err, oh.slice(0, 8), encodeErr({ code: ERR.staleCounter })));
+      else send(ctl(carrier, CTL.err, encodeErr({ code: ERR.staleCounter, eh: oh.slice(0, 8) })));
+      throw new Error('counter-conflict');
+    }
     let link: LinkKeys | undefined;
-    if (!byBulk && open.gatewayWrap !== undefined && open.beaconHash !== undefined) {
+    if (carrier === undefined && open.gatewayWrap !== undefined && open.beaconHash !== undefined) {
       const used = beacons.get(hex(open.beaconHash));
       if (used === undefined) throw new Error('beacon foreign');
       const gwk = await openGatewayWrap(
@@ -214,7 +221,7 @@ export function createCounterpart(ports: {
       openBytes,
       oh,
       link,
-      byBulk,
+      byBulk: carrier !== undefined,
       keys: undefined,
       frames: new Map(),
       arrivals: [],
@@ -237,9 +244,9 @@ export function createCounterpart(ports: {
     if (epoch === undefined) throw new Error('close of unknown epoch');
     epoch.closes.set(signed.body.segment, { body: signed.body, raw });
   };
-  const takeWhole = async (bytes: Uint8Array): Promise<void> => {
+  const takeWhole = async (bytes: Uint8Array, carrier: string): Promise<void> => {
     const message: Message = parseMessage(bytes);
-    if (message.kind === 'opening') await takeOpening(message.open, true);
+    if (message.kind === 'opening') await takeOpening(message.open, carrier);
     else if (message.kind === 'keys') {
       const epoch = epochs.get(hex(message.eh));
       if (epoch !== undefined) epoch.keys = bytes;
@@ -253,7 +260,7 @@ export function createCounterpart(ports: {
   // One after the other, as a gateway that queues 0-RTT frames until the open is verified.
   const inOrder = createSerial();
   const takeBulk = async (carrier: string, parts: readonly Uint8Array[]): Promise<void> => {
-    for (const part of parts) await takeWhole(part);
+    for (const part of parts) await takeWhole(part, carrier);
     for (const [eh, epoch] of epochs) if (epoch.leaves.size > 0 && eh !== carrier) me.progress(eh, { carrier });
   };
   const take = async (name: string, bytes: Uint8Array): Promise<void> => {
@@ -263,7 +270,7 @@ export function createCounterpart(ports: {
       if (channel === 'w') return;
       if (message.kind === 'lost') me.lost.push(message.nonce);
       else if (message.kind === 'opening') {
-        await takeOpening(message.open, false);
+        await takeOpening(message.open);
         const eh = hex(openHash(message.open, crypto).slice(0, 8));
         if (me.accepts) acceptNow(eh);
       } else if (message.kind === 'keys') {

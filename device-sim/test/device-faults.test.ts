@@ -1,4 +1,4 @@
-import { CLOSE_LAST, OPEN_REASON, parseFrame } from '@pulseseal/protocol';
+import { CLOSE_LAST, CTL, ERR, encodeErr, encodeValues, hintCtl, OPEN_REASON, parseFrame } from '@pulseseal/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SeenEpoch } from './counterpart.ts';
@@ -162,6 +162,87 @@ describe('a reboot', () => {
     expect(after.length).toBe(2);
     for (const account of after) expect(total(account.acknowledged)).toBe(account.sent);
     expect(after[0]!.sent).toBeGreaterThanOrEqual(before[0]!.sent);
+  });
+});
+
+describe('counters that went back to a pair that was used', () => {
+  const heart = (bpm: number) => Buffer.from(encodeValues(new Map([[0, bpm]]))).toString('hex');
+  const setCounters = (world: World, counters: { boot: number; epoch: number }) => {
+    const state = JSON.parse(Buffer.from(world.flash.readState()!).toString()) as object;
+    world.flash.writeState(Buffer.from(JSON.stringify({ ...state, ...counters })));
+  };
+  /** Five readings under (1, 1), which the epoch before holds; answers that epoch's name. */
+  const conflict = async (world: World, sentMs: Map<string, number>): Promise<string> => {
+    await world.enrol();
+    world.sendHeart(60);
+    await world.run(1_000);
+    world.device.halt();
+    setCounters(world, { boot: 0, epoch: 0 });
+    world.reboot();
+    await world.until('lost', () => world.gateway.lost.length === 1);
+    for (let i = 0; i < 5; i++) {
+      sentMs.set(heart(100 + i), world.clock.nowMs());
+      world.sendHeart(100 + i);
+      await world.run(1_000);
+    }
+    return world.device.account().find(({ held }) => held > 0)!.eh;
+  };
+  const resync = (world: World, boot: number, epoch: number) =>
+    world.gateway.resync(epochs(world)[0]![1].open.device, boot, epoch, world.gateway.lost.at(-1)!);
+  const accountOf = (world: World, eh: string) => world.device.account().find((entry) => entry.eh === eh)!;
+
+  it('are resynced; what was sealed under them is sealed anew, once and with its own times [EPOCH-10]', async () => {
+    const world = createWorld();
+    const sentMs = new Map<string, number>();
+    const eh = await conflict(world, sentMs);
+    const manifest = world.heldManifest();
+    resync(world, 1, 1);
+    await world.until('sealed anew and live again', () => epochs(world).length === 4 && world.device.state === 'live');
+    expect(await stop(world, 60_000)).toBe(true);
+    expect(world.gateway.epochs.has(eh)).toBe(false);
+    const read = new Map<string, number[]>();
+    for (const [, epoch] of epochs(world))
+      for (const { ft, payload, dt } of await readEpoch(world, epoch, manifest)) {
+        if (ft !== 1) continue;
+        const value = Buffer.from(payload).toString('hex');
+        read.set(value, [...(read.get(value) ?? []), epoch.open.clock.t0Ms + dt]);
+      }
+    for (const [value, atMs] of sentMs) expect(read.get(value)).toEqual([Math.floor(atMs)]);
+    const { sent, held, acknowledged, refused } = accountOf(world, eh);
+    expect([held, total(acknowledged), total(refused)]).toEqual([0, 0, sent]);
+    expect(world.notices).toContain('counters-reused');
+    expect(world.notices).not.toContain('clone-suspected');
+    expect(world.gateway.lost.length).toBe(1);
+    expect(world.device.backlog).toBe(0);
+  });
+
+  it('leave a gap with a name after one more reboot, and the memory free [EPOCH-10]', async () => {
+    const world = createWorld();
+    const eh = await conflict(world, new Map());
+    world.device.halt();
+    world.reboot();
+    await world.until('the gap', () => world.notices.includes('counters-reused'));
+    const { sent, held, refused } = accountOf(world, eh);
+    expect([held, total(refused)]).toEqual([0, sent]);
+    expect(await stop(world, 60_000)).toBe(true);
+    // The next epoch names a close that nobody holds: the hole is explicit.
+    const closes = [...world.gateway.epochs.values()].flatMap((e) => [...e.closes.values()].map(({ raw }) => raw));
+    const known = new Set(closes.map((raw) => Buffer.from(world.crypto.sha256(raw)).toString('hex')));
+    const previous = epochs(world)[1]![1].open.previousClose;
+    expect(previous).not.toBeNull();
+    expect(known.has(Buffer.from(previous!).toString('hex'))).toBe(false);
+  });
+
+  it('are not given up for a hint, nor for a word about an epoch that never went by bulk', async () => {
+    const world = createWorld();
+    const eh = await conflict(world, new Map());
+    const live = epochs(world)[0]![0];
+    const content = encodeErr({ code: ERR.staleCounter, eh: Buffer.from(eh, 'hex') });
+    world.gateway.send(hintCtl(CTL.err, Buffer.from(eh, 'hex'), content));
+    world.gateway.send(world.gateway.ctl(live, CTL.err, content));
+    await world.run(2_000);
+    expect(accountOf(world, eh).held).toBeGreaterThan(0);
+    expect(world.notices).not.toContain('counters-reused');
   });
 });
 

@@ -31,7 +31,9 @@ export type DeviceNotice =
   | { readonly kind: 'clone-suspected' }
   | { readonly kind: 'manifest-unknown' }
   | { readonly kind: 'revoked' }
-  | { readonly kind: 'orphan'; readonly eh: string };
+  | { readonly kind: 'orphan'; readonly eh: string }
+  /** This epoch's counters were used before: it is given up, and what memory still holds of it is sealed anew. */
+  | { readonly kind: 'counters-reused'; readonly eh: string };
 
 /** A wearable with the real protocol. The reference for makers: everything but sensors and radio. */
 export interface Device {

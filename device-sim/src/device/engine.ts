@@ -37,6 +37,7 @@ import type { DevicePorts } from './ports.ts';
 import { createRangeSet } from './ranges.ts';
 import { recoverCloses } from './recover.ts';
 import { createReplies } from './replies.ts';
+import { createSalvage } from './salvage.ts';
 import { type BeatState, createSealer, type Sealed, type Sealer } from './sealer.ts';
 import type { DeviceSettings } from './settings.ts';
 import { type DroppedFrame, openSpool } from './spool.ts';
@@ -121,6 +122,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   const repairs = new Map<string, { epoch: SpoolEpoch; sg: number; seqs: Set<number>; dueMs: number }>();
   const agentEpochs: Uint8Array[][] = [];
   let pending: PendingSample[] = [];
+  const salvage = createSalvage<PendingSample>();
   let sensor: SensorState = { contact: true, worn: 'worn', batteryPercent: null };
   let limits = { frameBytes: 16_384, maxFrames: settings.maxSegmentFrames, segmentMs: settings.segmentMs };
   let due = { beatMs: 0, segmentMs: 0, epochMs: 0, flushMs: 0 };
@@ -252,7 +254,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   const planEpoch = (reason: OpenReason): EpochPlan => {
     const manifest = trust.manifest!;
     const unheard = current !== undefined && !current.spool.accepted && !connected;
-    const beacon = unheard ? undefined : usableBeacon();
+    const salvaged = salvage.due.map((sample) => sample.atMs);
+    const beacon = unheard || salvaged.length > 0 ? undefined : usableBeacon();
     const b = beacon?.body.limits;
     limits = {
       frameBytes: b === undefined ? 16_384 : Math.max(deviceLimits.minFrameBytes, b.maxFrameBytes),
@@ -268,7 +271,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       manifest,
       wraps: wrapDecisions(trust.view()!),
       previousClose: memory.lastClose,
-      clock: { t0Ms: Math.floor(data.nowMs()), uncertaintyMs: 50, source: settings.clockSource },
+      clock: { t0Ms: Math.floor(Math.min(data.nowMs(), ...salvaged)), uncertaintyMs: 50, source: settings.clockSource },
       maxFrames: limits.maxFrames,
       segmentMs: limits.segmentMs,
       heartbeatMs: settings.heartbeatMs,
@@ -299,6 +302,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       building = false;
     }
     if (stopping) return;
+    for (const sample of salvage.takeDue()) sealSample(sample);
     flushPending();
     // A manifest that came while the epoch was being built has its say at once.
     const isCurrent = current !== undefined && same(trust.manifest.hash, current.keys.plan.manifest.hash);
@@ -318,7 +322,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     memory.openEpoch = kept.eh;
     ports.save();
     const waiting = [...spool.epochs()];
-    for (const oldest of waiting.slice(0, -deviceLimits.maxSpoolEpochs)) spool.giveUp(oldest);
+    for (const oldest of waiting.slice(0, -deviceLimits.maxSpoolEpochs)) spool.giveUp(oldest, 'dropped');
     const entry: LinkedEpoch = { keys, spool: kept, highestDown: -1, n: 0, racks: new Map() };
     // A predecessor that was never accepted has no gateway that knows it: it goes by bulk.
     linked = [...linked.filter((old) => old.spool.accepted && !bulkOnly.has(old.spool.eh)).slice(-1), entry];
@@ -368,6 +372,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       return 'too-large';
     }
     queue(open.spool, open.data(stream, payload, dtOf(sample.atMs), sample.urgent));
+    if (newestAccepted === undefined) salvage.keep(open.spool.eh, sample);
     // A card and the heartbeat may still come into the segment.
     if (sample.urgent || open.segmentFrames + 2 >= limits.maxFrames) {
       closeSegment(open, undefined, sample.urgent);
@@ -502,6 +507,12 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       notify({ kind: 'revoked' });
       halt();
     },
+    conflicted(epoch) {
+      spool.giveUp(epoch, 'refused');
+      salvage.condemn(epoch.eh);
+      notify({ kind: 'counters-reused', eh: epoch.eh });
+      bulk.pump();
+    },
     accepted(epoch) {
       spool.accept(epoch.spool);
       newestAccepted = epoch;
@@ -532,7 +543,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     }
     const open = sealer;
     if (open !== undefined && !building) {
-      if (nowMs >= due.epochMs) void rotate(OPEN_REASON.timer, CLOSE_LAST.timer);
+      if (salvage.due.length > 0) void rotate(OPEN_REASON.recovery, CLOSE_LAST.rekey);
+      else if (nowMs >= due.epochMs) void rotate(OPEN_REASON.timer, CLOSE_LAST.timer);
       else if (nowMs >= due.segmentMs) {
         closeSegment(open, undefined, false);
         resume();
@@ -547,6 +559,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     replies.watchRecipients(settings.ackTimeoutMs);
     if (nowMs >= due.flushMs) {
       due.flushMs = nowMs + deviceLimits.ackFlushMs;
+      salvage.prune((eh) => spool.get(eh)?.accepted === false);
       spool.flush();
     }
     if (nowMs >= previousUntilMs) {

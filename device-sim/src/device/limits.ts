@@ -17,6 +17,8 @@ export const deviceLimits = {
   progressTimeoutMaxMs: 80_000,
   /** Samples that wait while an epoch opens (a few KEM operations): beyond, the newest is refused and counted. */
   maxPendingSamples: 16_384,
+  /** Samples kept until the first `accept` of a boot, five minutes of a strap: `lost` is answered once a minute. */
+  maxSalvageSamples: 1_024,
   /** Forward limit on counters a gateway's resync may cause, over what the device remembers [16]. */
   resyncJump: 2 ** 20,
   /** Beacon serials may rise by this at once: a stolen gateway key must not burn the number range. */

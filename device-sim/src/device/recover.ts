@@ -16,7 +16,8 @@ export function recoverCloses(
   let recovered = 0;
   for (const epoch of spool.epochs()) {
     if (!epoch.ended) recovered += recoverEpoch(epoch, spool, ports);
-    if (newest === undefined || epoch.epoch > newest.epoch) newest = epoch;
+    // In the order in which they were begun: counters may have gone back between two of them.
+    newest = epoch;
   }
   return { lastClose: newest?.lastCloseHash, recovered };
 }

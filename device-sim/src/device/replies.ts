@@ -53,6 +53,8 @@ export interface ReplyPorts {
   goesDirect(epoch: SpoolEpoch): boolean;
   rotate(reason: OpenReason, last: CloseLast): void;
   accepted(epoch: LinkedEpoch): void;
+  /** Went by bulk, and its pair is another epoch's. */
+  conflicted(epoch: SpoolEpoch): void;
   /** Subscribes again: retained beacon and manifest come anew. */
   refetch(): void;
   revoke(): void;
@@ -169,7 +171,9 @@ export function createReplies(p: ReplyPorts): Replies {
         p.control.reopen();
         return;
       case ERR.staleCounter:
-        p.control.lost();
+        // Named inside bulk there is nothing to resync: the carrier's own pair is right.
+        if (err.eh === undefined || carrier === undefined || about === carrier.spool) p.control.lost();
+        else if (authentic && about !== undefined && !about.accepted && p.bulk.wentUp(about)) p.conflicted(about);
         return;
       case ERR.manifestStale:
         refetch();

@@ -22,8 +22,8 @@ export interface Spool {
   accept(epoch: SpoolEpoch): void;
   refuse(epoch: SpoolEpoch, seq: number): boolean;
   end(epoch: SpoolEpoch): void;
-  /** Too many epochs wait: this one is let go, its frames counted as dropped. */
-  giveUp(epoch: SpoolEpoch): void;
+  /** Lets the epoch go, its frames counted: `dropped` when too many epochs wait, `refused` when nobody may take it. */
+  giveUp(epoch: SpoolEpoch, why: 'dropped' | 'refused'): void;
   /** Writes acknowledgements down, compacts when worth it, and lets finished epochs go. */
   flush(): void;
   clear(): void;
@@ -342,11 +342,11 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
       dirty = true;
       epoch.ended = true;
     },
-    giveUp(epoch) {
+    giveUp(epoch, why) {
       const entry = freshOf(epoch);
       for (const seq of epoch.frames.keys()) {
-        epoch.dropped.add(seq, 1);
-        entry.dropped.add(seq, 1);
+        epoch[why].add(seq, 1);
+        entry[why].add(seq, 1);
       }
       flush();
       write({ kind: 'done', eh: epoch.eh });

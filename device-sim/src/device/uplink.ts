@@ -94,7 +94,8 @@ export function createUplink(wall: Clock, hooks: UplinkHooks): Uplink {
         sent.dueMs = wall.monotonicMs() + Math.min(wait, deviceLimits.progressTimeoutMaxMs);
         unproved.set(key, sent);
       } else if (hooks.isOwed(item)) lanes.backlog.push(item);
-      pump();
+      // What the link turned away goes again with the next tick: at once would be without an end.
+      if (answered) pump();
     };
     published.then(
       () => settle(true),

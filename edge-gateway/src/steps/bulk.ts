@@ -1,4 +1,7 @@
+import { toHex } from '@pulseseal/crypto';
 import {
+  ERR,
+  ehOf,
   encodeOpening,
   type Frame,
   frameLeaf,
@@ -38,21 +41,33 @@ export async function receiveBulk(
   const items = messages.map(parseItem);
   requireOrder(items);
   const touched = new Set<EpochState>();
+  const conflicting = new Set<string>();
+  /** Its pair is another epoch's for ever: named to the device, which can do nothing but let it go. */
+  const refuseEpoch = ({ open }: Opening) => {
+    const eh = ehOf(openHash(open, border.crypto));
+    conflicting.add(toHex(eh));
+    const err = { code: ERR.staleCounter, text: 'counter-conflict', eh };
+    border.control.err(device, { err, under: carrier, eh: carrier.eh });
+  };
+  const isOfRefused = (item: Item) =>
+    conflicting.size > 0 && item.kind !== 'opening' && conflicting.has(toHex(ehOfItem(item)));
   let firstRefusal: unknown;
   for (const item of items) {
     try {
-      touched.add(await takeItem(border, device, item));
+      if (!isOfRefused(item)) touched.add(await takeItem(border, device, item));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       border.instruments.refuse(error.refusal);
-      firstRefusal ??= error;
+      if (error.refusal === 'counter-conflict' && item.kind === 'opening') refuseEpoch(item);
+      else firstRefusal ??= error;
     }
   }
   await new Promise<void>((resolve, reject) =>
     border.journal.after({ settled: (ok) => (ok ? resolve() : reject(new Error('journal-failed'))) }),
   );
   for (const epoch of touched) {
-    epoch.durableSeq = epoch.received.next;
+    // Frames that are still on their way to the disk move it themselves.
+    if (epoch.inFlight === 0) epoch.durableSeq = epoch.received.next;
     if (epoch === carrier) continue;
     epoch.wentByBulk = true;
     border.moved(epoch);
@@ -74,6 +89,9 @@ const rankOf = (item: Item): number =>
 function requireOrder(items: readonly Item[]): void {
   for (let i = 1; i < items.length; i++) if (rankOf(items[i]!) < rankOf(items[i - 1]!)) refuse('bulk-content');
 }
+
+const ehOfItem = (item: Exclude<Item, Opening>): Uint8Array =>
+  item.kind === 'signed' ? item.body.oh.subarray(0, 8) : item.eh;
 
 async function takeItem(border: Border, device: DeviceState, item: Item): Promise<EpochState> {
   switch (item.kind) {

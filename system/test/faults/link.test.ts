@@ -184,7 +184,7 @@ describe('bad links, reboots, wrong clocks and false gateways', () => {
       expect(pairs.some(([boot]) => boot! > 2)).toBe(true);
     });
 
-    it('of a device that starts from nothing: a pair used twice is refused and named, and nothing of it acknowledged', async () => {
+    it('of a device that starts from nothing: a pair used twice is refused and named, and its readings come under another', async () => {
       const strap = await strapOf('from-nothing');
       strap.wear();
       await rest(1_500);
@@ -197,14 +197,24 @@ describe('bad links, reboots, wrong clocks and false gateways', () => {
         async () => (await world.metric('edge_alarms_total', 'counter-conflict')) > before,
         10_000,
       );
-      strap.still();
-      await strap.device.stop(8_000);
+      await eventually('given up and live', () => strap.notices.includes('counters-reused'), 30_000);
+      await rest(3_000);
+      await strap.live(30_000);
+      expect(await strap.drain(20_000)).toBe(true);
       const claims = claimsOf(strap);
       const twice = claims.filter(({ boot, epoch }) => boot === 1 && epoch === 1);
       const others = claims.filter((claim) => !twice.includes(claim) || claim === twice[0]);
       await eventually('sealed', async () => judge(others, await journal()).unsealed.length === 0, 10_000);
       expect(judge(others, await journal())).toMatchObject(clean);
-      expect(strap.device.account().find(({ eh }) => eh === twice[1]?.eh)?.acknowledged ?? []).toEqual([]);
+      const refused = strap.device.account().find(({ eh }) => eh === twice[1]!.eh)!;
+      expect(refused).toMatchObject({ acknowledged: [], held: 0, refused: [[1, refused.sent]] });
+      // Sealed anew in an epoch that begins with the oldest of those readings, and handed in by bulk.
+      const live = others.find(({ boot, epoch }) => boot === 2 && epoch === 2);
+      const anew = (await openingsOf(strap)).filter(({ flags }) => (flags & 1) !== 0);
+      expect(live).toBeDefined();
+      expect(anew).toHaveLength(1);
+      const sent = strap.device.account().find(({ eh }) => eh === anew[0]!.eh)!.sent;
+      expect(sent).toBeGreaterThan(5);
     });
 
     it('when the new manifest is withheld: it goes on under the old one, then to the trusted only', async () => {
