@@ -5,6 +5,7 @@ import { type CoseKey, encodeEdge, parsePlain, parseSigned, refuse, topic } from
 import { maySubscribe } from './access.ts';
 import { accountOf, type EpochAccount } from './account.ts';
 import { createEmbeddedStore } from './adapters/store-embedded.ts';
+import { createAddresses } from './addresses.ts';
 import { createBans } from './bans.ts';
 import { createBeacons } from './beacons.ts';
 import type { Border } from './border.ts';
@@ -304,11 +305,14 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
   };
   const handlersOf = (border: Border, desk: RecipientDesk): BrokerHandlers => {
     const sockets = createBucket(settings.connectionsPerS, settings.connectionsBurst);
-    const login = createLogin(border);
+    const addresses = createAddresses(settings);
+    const login = createLogin(border, addresses);
     const flow = createFlow(border, desk);
     const own = (session: Session) => session as ClientSession;
     return {
-      admitConnection: () => sockets.take(wall.monotonicMs()),
+      // The address first: what it is denied costs the others nothing.
+      admitConnection: (address) =>
+        addresses(address).sockets.take(wall.monotonicMs()) && sockets.take(wall.monotonicMs()),
       async login(request) {
         // A session stands on the device's state in memory: none may reach from before a failure to behind it.
         const began = recoveries;

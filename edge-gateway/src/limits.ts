@@ -47,6 +47,8 @@ export const ASK_PERIOD_MS = 1_000;
 export const ASK_FRAMES_PER_MINUTE = 4_096;
 /** Identities remembered as banned; the oldest is forgotten first. */
 export const MAX_BANS = 10_000;
+/** Remote addresses whose limits are remembered: half a megabyte; the ceilings for all hold beyond it. */
+export const MAX_ADDRESSES = 4_096;
 /** Rows that one query of the store may answer. */
 export const MAX_QUERY_ROWS = 10_000;
 /** Openings or keys that a device may send in a burst, and how fast the right comes back: a reboot loop, not a flood. */

@@ -57,6 +57,8 @@ export interface LoginRequest {
   readonly password: Uint8Array | undefined;
   /** 32 bytes of the TLS exporter, undefined on a connection without TLS. */
   readonly exporter: Uint8Array | undefined;
+  /** Where the connection comes from; behind a relay it is the relay's. */
+  readonly address: string;
 }
 
 /** What a connection carries after its login. Made by the gateway, opaque to the broker. */
@@ -69,7 +71,7 @@ export type PublishVerdict = 'acknowledge' | 'drop' | 'close';
 
 export interface BrokerHandlers {
   /** Before TLS: may one more socket come in? */
-  admitConnection(): boolean;
+  admitConnection(address: string): boolean;
   login(request: LoginRequest): Promise<Session | undefined>;
   /** Calls `done` exactly once, possibly later. */
   publish(session: Session, packet: InboundPacket, done: (verdict: PublishVerdict) => void): void;

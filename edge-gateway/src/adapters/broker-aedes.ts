@@ -67,7 +67,8 @@ export function createAedesBroker(settings: AedesBrokerSettings): Broker {
     socket.once('close', () => sockets.delete(socket));
   };
   const admit = (socket: Socket): boolean => {
-    if (sockets.size < limits.maxConnections && handlers?.admitConnection() === true) return true;
+    if (sockets.size < limits.maxConnections && handlers?.admitConnection(socket.remoteAddress ?? '') === true)
+      return true;
     handlers?.refused('connection-rate');
     socket.on('error', () => {});
     socket.destroy();
@@ -209,7 +210,12 @@ function aedesOptions(
     },
     authenticate(client, _username, password, done) {
       handlers
-        .login({ clientId: client.id, password: password as Uint8Array | undefined, exporter: exporterOf(client.conn) })
+        .login({
+          clientId: client.id,
+          password: password as Uint8Array | undefined,
+          exporter: exporterOf(client.conn),
+          address: (client.conn as Partial<Socket>).remoteAddress ?? '',
+        })
         .then(
           (session) => {
             if (session !== undefined) (client as Attached).session = session;
