@@ -183,9 +183,10 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         const row = catalogue.epochByHash(eh);
         const device = row && (await devices.load(catalogue.deviceByNumber(row.deviceNumber)?.name ?? ''));
         const isOwner = device?.owner !== undefined && toHex(device.owner) === toHex(session.thumbprint);
-        if (!isOwner || device.manifest?.recipients.every((r) => r.rid !== rid) !== false)
-          return refuse('topic-denied');
-        broker.publish(topic.recipient(rid, 'g'), bytes);
+        const reader = device?.manifest?.recipients.find((r) => r.rid === rid);
+        if (!isOwner || reader === undefined || !forward.mayRead(reader)) return refuse('topic-denied');
+        forward.one(rid, 'g', bytes, Math.round(data.nowMs()));
+        forward.flush();
       },
     };
     const evidence = createEvidenceLog(

@@ -112,7 +112,7 @@ export interface Feed {
   upstream(): Position | undefined;
 }
 
-export type FeedChannel = 'f' | 'p';
+export type FeedChannel = 'f' | 'p' | 'g';
 
 export interface FeedItem {
   /** 16 hex digits. */

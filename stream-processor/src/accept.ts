@@ -18,6 +18,7 @@ import {
   thumbprint,
   verifySignedAsync,
 } from '@pulseseal/protocol';
+import { openReleases } from './releases.ts';
 
 /** Everything that one `open` must be checked against, as received. */
 export interface EpochPapers {
@@ -30,6 +31,10 @@ export interface EpochPapers {
   /** Needed when the open names one. */
   readonly beacon: Uint8Array | undefined;
   readonly wraps: readonly Uint8Array[];
+  /** Releases of the owner to this recipient: the epoch was granted as history, it was not wrapped for us. */
+  readonly grants: readonly Uint8Array[];
+  /** Where `grants` are: manifests of this device, newest first. The first one that the owner signed is in force. */
+  readonly present: readonly Uint8Array[];
   /** Data time, for the endorsement's expiry. */
   readonly nowMs: number;
 }
@@ -39,14 +44,16 @@ export interface AcceptedEpoch {
   readonly oh: Uint8Array;
   readonly deviceKey: CoseKey;
   readonly manifest: Manifest;
-  readonly own: ManifestRecipient;
   /** Null: an offline epoch. */
   readonly beacon: Beacon | null;
-  /** The wrap that opened. */
-  readonly wrap: Uint8Array;
+  /** The wrap that opened; null: granted. */
+  readonly wrap: Uint8Array | null;
   readonly secrets: ReadonlyMap<number, Uint8Array>;
-  readonly ack: Uint8Array;
+  /** Null: granted, and no device waits to hear of it. */
+  readonly ack: Uint8Array | null;
 }
+
+export type PrekeySeeds = (id: number) => Promise<Uint8Array | undefined>;
 
 /**
  * The recipient's checks of section 8, in order; the caller adds time bounds and the high-water mark, which need its
@@ -55,7 +62,7 @@ export interface AcceptedEpoch {
  */
 export async function acceptEpoch(
   papers: EpochPapers,
-  prekey: (id: number) => Promise<Uint8Array | undefined>,
+  prekey: PrekeySeeds,
   crypto: CryptoProvider,
 ): Promise<AcceptedEpoch> {
   const signed = parseSigned(papers.open, 'open');
@@ -65,13 +72,18 @@ export async function acceptEpoch(
   await checkOpenSignature(signed, deviceKey, crypto);
   const manifest = await checkManifest(papers.manifest, open, ownerKey, crypto);
   const beacon = await checkBeacon(papers.beacon, open, manifest, crypto);
+  const checked = { open, oh, deviceKey, manifest, beacon };
+  if (papers.grants.length > 0) {
+    const secrets = await openReleases(papers, { open, oh, ownerKey }, prekey, crypto);
+    return { ...checked, wrap: null, secrets, ack: null };
+  }
   const place = manifest.recipients.findIndex((entry) => equalBytes(entry.rid, papers.rid));
   const own = manifest.recipients[place] ?? refuse('not-listed');
   const wrap = ownWrap(papers.wraps, open, manifest, place, crypto);
   const { secrets, ack } = await openOwnWrap(wrap, own, open, prekey, crypto);
   checkScopes(secrets, own, open);
   checkCommitments(secrets, open, crypto);
-  return { open, oh, deviceKey, manifest, own, beacon, wrap, secrets, ack };
+  return { ...checked, wrap, secrets, ack };
 }
 
 /** The owner whom the patient's invitation pinned has endorsed this very device key. */
@@ -151,7 +163,7 @@ async function openOwnWrap(
   wrap: Uint8Array,
   own: ManifestRecipient,
   open: Open,
-  prekey: (id: number) => Promise<Uint8Array | undefined>,
+  prekey: PrekeySeeds,
   crypto: CryptoProvider,
 ) {
   const { rid, prekeyId } = own;
@@ -195,6 +207,7 @@ export function missingPaper(
   if (papers.endorse === undefined) return 'not-endorsed';
   if (papers.manifest === undefined) return 'manifest-unknown';
   if (open.beaconHash !== undefined && papers.beacon === undefined) return 'beacon-foreign';
+  if (papers.grants.length > 0) return undefined;
   const signedFor = new Set(open.wrapHashes.map((hash) => (hash === null ? '' : toHex(hash))));
   if (!papers.wraps.some((wrap) => signedFor.has(toHex(crypto.sha256(wrap))))) return 'wrap-mismatch';
   return undefined;

@@ -25,6 +25,7 @@ export type Note =
   | 'edge-unreachable'
   | 'epoch-live'
   | 'epoch-history'
+  | 'epoch-granted'
   | 'held-dropped'
   | 'internal-error'
   | 'late'

@@ -1,5 +1,5 @@
 import { type CryptoProvider, equalBytes, toHex } from '@pulseseal/crypto';
-import { checkCwt, demand, type Open, type Signed } from '@pulseseal/protocol';
+import { checkCwt, demand, type Open, parseSigned, type Signed } from '@pulseseal/protocol';
 import { limits } from './limits.ts';
 
 /** Endorsements, manifests and beacons as received for one pseudonym. */
@@ -16,6 +16,8 @@ export interface Documents {
     readonly manifest: Uint8Array | undefined;
     readonly beacon: Uint8Array | undefined;
   };
+  /** Manifests of this device, newest version first; nobody has checked their signatures. */
+  manifestsOf(rid: string, device: Uint8Array): readonly Uint8Array[];
 }
 
 export function createDocuments(crypto: CryptoProvider): Documents {
@@ -48,6 +50,13 @@ export function createDocuments(crypto: CryptoProvider): Documents {
     add(rid, signed) {
       const own = of(rid);
       keep(signed.typ === 'manifest' ? own.manifests : own.beacons, toHex(crypto.sha256(signed.raw)), signed.raw);
+    },
+    manifestsOf(rid, device) {
+      const own = [...(byRid.get(rid)?.manifests.values() ?? [])].map((bytes) => parseSigned(bytes, 'manifest'));
+      return own
+        .filter(({ body }) => equalBytes(body.device, device))
+        .sort((a, b) => b.body.version - a.body.version)
+        .map(({ raw }) => raw);
     },
     find(rid, open) {
       const own = byRid.get(rid);

@@ -1,4 +1,4 @@
-import { encodeItem, parseWhole } from '@pulseseal/protocol';
+import { demand, encodeItem, LIMITS, parseWhole } from '@pulseseal/protocol';
 
 /** What an epoch is made from again after a restart: papers as received, and what was found out about them. Saved sealed. */
 export interface EpochRecord {
@@ -10,7 +10,10 @@ export interface EpochRecord {
   readonly endorse: Uint8Array;
   readonly manifest: Uint8Array;
   readonly beacon: Uint8Array | null;
+  /** Empty: granted. */
   readonly wrap: Uint8Array;
+  /** Releases that granted it as history. */
+  readonly grants: readonly Uint8Array[];
   readonly cards: ReadonlyMap<number, Uint8Array>;
 }
 
@@ -19,7 +22,7 @@ export const recordName = (rid: string, eh: string): string => `epoch.${rid}.${e
 export function encodeRecord(r: EpochRecord): Uint8Array {
   const flags = (r.history ? 1 : 0) | (r.clockUntrusted ? 2 : 0) | (r.isDisputed ? 4 : 0);
   return encodeItem([
-    1,
+    2,
     r.rid,
     flags,
     r.open,
@@ -28,13 +31,16 @@ export function encodeRecord(r: EpochRecord): Uint8Array {
     r.beacon,
     r.wrap,
     [...r.cards].map((c) => [...c]),
+    [...r.grants],
   ]);
 }
 
 export function parseRecord(bytes: Uint8Array): EpochRecord {
   return parseWhole(bytes, bytes.length, (r) => {
-    r.arrayOf(9);
-    r.uint(1, 1);
+    const places = r.array(10, 9);
+    // Version 1 knew no grants.
+    const version = r.uint(2, 1);
+    demand(places === version + 8, 'wrong-length');
     const rid = r.bytesOf(8).slice();
     const flags = r.uint(7);
     const [open, endorse, manifest] = [r.byteString(), r.byteString(), r.byteString()] as const;
@@ -44,6 +50,7 @@ export function parseRecord(bytes: Uint8Array): EpochRecord {
       r.arrayOf(2);
       return [r.uint(), r.byteString()] as const;
     });
+    const grants = version === 1 ? [] : r.list(LIMITS.scopes, 0, () => r.byteString());
     return {
       rid,
       history: (flags & 1) !== 0,
@@ -55,6 +62,7 @@ export function parseRecord(bytes: Uint8Array): EpochRecord {
       beacon,
       wrap,
       cards: new Map(cards),
+      grants,
     };
   });
 }

@@ -80,7 +80,11 @@ export interface Epoch {
   /** Every scope of the epoch is granted, so every leaf is a frame of ours. */
   readonly seesAll: boolean;
   readonly keys: SegmentKeys;
-  readonly ack: PreparedHmac;
+  /** Undefined: granted as history, nobody waits to hear of it. */
+  readonly ack: PreparedHmac | undefined;
+  /** Of the device's key, as received: evidence of a dispute. */
+  readonly endorse: Uint8Array;
+  readonly isGranted: boolean;
   readonly sensors: SensorMemory;
   readonly cards: Map<number, { readonly bytes: Uint8Array; readonly card: Card }>;
   readonly received: RangeSet;
@@ -119,6 +123,7 @@ export interface Epoch {
 export interface EpochPlace {
   readonly rid: Uint8Array;
   readonly patient: string;
+  readonly endorse: Uint8Array;
   readonly history: boolean;
   readonly clockUntrusted: boolean;
   readonly wallMs: number;
@@ -130,8 +135,8 @@ export function createEpoch(accepted: AcceptedEpoch, place: EpochPlace, crypto: 
   const eh = oh.slice(0, 8);
   const scopes = new Set(secrets.keys());
   const keys = createSegmentKeys(secrets, oh, crypto);
-  const ackMac = ackKey(oh, ack, crypto);
-  ack.fill(0);
+  const ackMac = ack === null ? undefined : ackKey(oh, ack, crypto);
+  ack?.fill(0);
   return {
     rid: place.rid,
     ridHex: toHex(place.rid),
@@ -152,6 +157,8 @@ export function createEpoch(accepted: AcceptedEpoch, place: EpochPlace, crypto: 
     seesAll: [...open.commitments.keys()].every((scope) => scopes.has(scope)),
     keys,
     ack: ackMac,
+    endorse: place.endorse,
+    isGranted: accepted.wrap === null,
     sensors: createSensorMemory(),
     cards: new Map(),
     received: createRangeSet(),
@@ -198,7 +205,7 @@ export function newSegment(sg: number): Segment {
 
 export function eraseEpoch(epoch: Epoch): void {
   epoch.keys.erase();
-  epoch.ack.erase();
+  epoch.ack?.erase();
   epoch.held.clear();
   epoch.waiting.length = 0;
 }

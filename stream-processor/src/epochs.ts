@@ -25,7 +25,9 @@ interface Pending {
   readonly eh: Uint8Array;
   open: { readonly bytes: Uint8Array; readonly body: Open; readonly arrivedMs: number } | undefined;
   wraps: readonly Uint8Array[];
-  readonly sinceWallMs: number;
+  /** Not empty: the owner granted it as history. */
+  grants: readonly Uint8Array[];
+  sinceWallMs: number;
   readonly position: number;
   isAsked: boolean;
 }
@@ -36,6 +38,9 @@ export interface Epochs {
   all(): Iterable<Epoch>;
   opening(rid: string, bytes: Uint8Array, arrivedMs: number, position: number): Promise<Epoch | undefined>;
   keys(rid: string, eh: Uint8Array, wraps: readonly Uint8Array[], position: number): Promise<Epoch | undefined>;
+  /** History that the owner granted: asks for its papers and takes it when they are there. */
+  granted(rid: string, eh: Uint8Array, grants: readonly Uint8Array[]): void;
+  isPending(rid: string, eh: Uint8Array): boolean;
   /** Papers came: openings that waited for them are tried again. */
   retry(rid: string): Promise<Epoch[]>;
   /** False: no room, or the epoch was refused. */
@@ -74,26 +79,40 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
     const name = toHex(eh);
     let pending = own.get(name);
     if (pending === undefined) {
-      pending = { eh: eh.slice(), open: undefined, wraps: [], sinceWallMs: ctx.wallMs(), position, isAsked: false };
+      pending = {
+        eh: eh.slice(),
+        open: undefined,
+        wraps: [],
+        grants: [],
+        sinceWallMs: ctx.wallMs(),
+        position,
+        isAsked: false,
+      };
       own.set(name, pending);
       if (own.size > limits.pendingEpochs) own.delete(own.keys().next().value!);
     }
     return pending;
   };
   const drop = (rid: string, pending: Pending) => pendings.get(rid)?.delete(toHex(pending.eh));
-  const papersOf = (rid: string, open: NonNullable<Pending['open']>, wraps: readonly Uint8Array[]): EpochPapers => ({
+  const papersOf = (
+    rid: string,
+    open: NonNullable<Pending['open']>,
+    { wraps, grants }: Pick<Pending, 'wraps' | 'grants'>,
+  ): EpochPapers => ({
     rid: fromHex(rid),
     owner: ports.patients.byRid(rid)!.owner,
     open: open.bytes,
     ...documents.find(rid, open.body),
     wraps,
+    grants,
+    present: grants.length === 0 ? [] : documents.manifestsOf(rid, open.body.device),
     nowMs: ctx.dataMs(),
   });
   const tryAccept = async (rid: string, pending: Pending): Promise<Epoch | undefined> => {
     const { open } = pending;
     const entry = ports.patients.byRid(rid);
     if (open === undefined || entry === undefined) return undefined;
-    const papers = papersOf(rid, open, pending.wraps);
+    const papers = papersOf(rid, open, pending);
     if (missingPaper(papers, open.body, crypto) !== undefined) return undefined;
     drop(rid, pending);
     try {
@@ -112,8 +131,14 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
     const standing = await highWater.standing(device, open, oh, result.beacon === null);
     if (standing.kind === 'conflict') return conflict(device, standing.other);
     if (standing.kind === 'known' && !standing.isMark) throw new Refusal('stale-counter');
-    const history = standing.kind === 'history';
-    const clockUntrusted = Math.abs(arrivedMs - open.clock.t0Ms) > settings.skewMs * settings.speed;
+    const isGranted = result.wrap === null;
+    // It was taken as ours when it was the present: nothing new can be in it.
+    if (isGranted && standing.kind === 'known') throw new Refusal('stale-counter');
+    const history = isGranted || standing.kind === 'history';
+    // What was granted comes long after it was measured: only the device itself can say that it had no clock.
+    const clockUntrusted = isGranted
+      ? open.clock.source === 0
+      : Math.abs(arrivedMs - open.clock.t0Ms) > settings.skewMs * settings.speed;
     const record: EpochRecord = {
       rid: papers.rid,
       history,
@@ -123,17 +148,18 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
       endorse: papers.endorse!,
       manifest: papers.manifest!,
       beacon: result.beacon === null ? null : papers.beacon!,
-      wrap: result.wrap,
+      wrap: result.wrap ?? new Uint8Array(0),
+      grants: papers.grants,
       cards: new Map(),
     };
-    const place = { rid: papers.rid, patient, history, clockUntrusted };
+    const place = { rid: papers.rid, patient, endorse: record.endorse, history, clockUntrusted };
     const epoch = createEpoch(result, { ...place, wallMs: ctx.wallMs(), defaultFrameBytes: limits.frameBytes }, crypto);
     // Record before mark: a crash between them repeats the opening, it does not lose it.
     await ports.state.save(recordName(rid, epoch.ehHex), encodeRecord(record));
     if (standing.kind !== 'known') await highWater.take(device, { boot: open.boot, epoch: open.epoch, oh }, !history);
     records.set(epoch, record);
     await add(epoch);
-    ctx.counts.note(history ? 'epoch-history' : 'epoch-live');
+    ctx.counts.note(isGranted ? 'epoch-granted' : history ? 'epoch-history' : 'epoch-live');
     void confirm(epoch, record.manifest);
     return epoch;
   };
@@ -185,7 +211,7 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
     const { open } = pending;
     if (open === undefined) return ctx.counts.refuse('unknown-epoch');
     if (entry === undefined) return ctx.counts.refuse('not-listed');
-    const name = missingPaper(papersOf(rid, open, pending.wraps), open.body, crypto) ?? 'wrap-mismatch';
+    const name = missingPaper(papersOf(rid, open, pending), open.body, crypto) ?? 'wrap-mismatch';
     ctx.report(entry.patient, deviceText(open.body.device), name, 'epoch');
   };
   return {
@@ -212,6 +238,15 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
       pending.wraps = [...pending.wraps, ...wraps.map((wrap) => wrap.slice())].slice(-limits.documents);
       return tryAccept(rid, pending);
     },
+    granted(rid, eh, grants) {
+      // It holds no position of the feed back: the grant itself is kept.
+      const pending = pendingOf(rid, eh, Number.MAX_SAFE_INTEGER);
+      refused.delete(nameOf(rid, toHex(eh)));
+      pending.grants = grants;
+      pending.sinceWallMs = ctx.wallMs();
+      pending.isAsked = ctx.asks.ask(rid, { eh: pending.eh, want: 4, sg: null, ranges: [] });
+    },
+    isPending: (rid, eh) => pendings.get(rid)?.has(toHex(eh)) === true,
     async retry(rid) {
       const out: Epoch[] = [];
       for (const pending of [...(pendings.get(rid)?.values() ?? [])]) {
@@ -287,24 +322,33 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
       }
       // Oldest first, so that a bound takes the oldest.
       found.sort((a, b) => a.open.boot - b.open.boot || a.open.epoch - b.open.epoch);
+      // Papers of all of them first: what was granted rests on the newest manifest.
+      for (const { record } of found) await resumePapers(record);
       for (const { record, open } of found) await resumeOne(record, open);
     },
     saveRecord,
   };
 
+  async function resumePapers({ rid: own, endorse, manifest, beacon }: EpochRecord): Promise<void> {
+    const rid = toHex(own);
+    const entry = ports.patients.byRid(rid);
+    if (entry === undefined) return;
+    await documents.addEndorse(rid, parseSigned(endorse, 'endorse'), entry.owner, ctx.dataMs()).catch(() => {});
+    documents.add(rid, parseSigned(manifest, 'manifest'));
+    if (beacon !== null) documents.add(rid, parseSigned(beacon, 'beacon'));
+  }
+
   async function resumeOne(record: EpochRecord, open: Open): Promise<void> {
     const rid = toHex(record.rid);
     const entry = ports.patients.byRid(rid);
     if (entry === undefined) return;
-    const { history, clockUntrusted, endorse, manifest, beacon } = record;
-    await documents.addEndorse(rid, parseSigned(endorse, 'endorse'), entry.owner, ctx.dataMs()).catch(() => {});
-    documents.add(rid, parseSigned(manifest, 'manifest'));
-    if (beacon !== null) documents.add(rid, parseSigned(beacon, 'beacon'));
+    const { history, clockUntrusted, endorse, beacon } = record;
     const papers: EpochPapers = {
       ...record,
       beacon: beacon ?? undefined,
       owner: entry.owner,
       wraps: [record.wrap],
+      present: documents.manifestsOf(rid, open.device),
       nowMs: ctx.dataMs(),
     };
     try {
@@ -313,7 +357,7 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
       const standing = await highWater.standing(device, open, result.oh, beacon === null);
       if (standing.kind === 'live' || standing.kind === 'history')
         await highWater.take(device, { boot: open.boot, epoch: open.epoch, oh: result.oh }, !history);
-      const place = { rid: record.rid, patient: entry.patient, history, clockUntrusted };
+      const place = { rid: record.rid, patient: entry.patient, endorse, history, clockUntrusted };
       const epoch = createEpoch(
         result,
         { ...place, wallMs: ctx.wallMs(), defaultFrameBytes: limits.frameBytes },

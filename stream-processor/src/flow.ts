@@ -8,6 +8,7 @@ import { createDocuments } from './documents.ts';
 import type { Epoch } from './epoch.ts';
 import { createEpochs } from './epochs.ts';
 import { takeFrame } from './frames.ts';
+import { createGrantedHistory } from './granted-history.ts';
 import { createLinkMemory, takeEdge, takeGaps } from './hints.ts';
 import { type Received, readInbox } from './inbox.ts';
 import type { FeedMessage } from './ports.ts';
@@ -23,7 +24,7 @@ export interface Flow {
   resume(): Promise<void>;
   take(messages: readonly FeedMessage[]): Promise<void>;
   /** What time alone brings. */
-  tick(): void;
+  tick(): Promise<void>;
   /** Racks and asks that are due, for the edge. */
   outgoing(): readonly { readonly rid: string; readonly message: Uint8Array }[];
   /** Asks the ledger; the answer is applied by a later call of `applyAnchors`. */
@@ -39,6 +40,7 @@ export function createFlow(ctx: Context): Flow {
   const { ports, crypto } = ctx;
   const documents = createDocuments(crypto);
   const epochs = createEpochs(ctx, documents);
+  const granted = createGrantedHistory(ctx, epochs);
   const links = createLinkMemory();
   const anchors = createAnchorWatch(ctx, () => epochs.all());
   let answers: Awaited<ReturnType<typeof anchors.ask>>;
@@ -49,6 +51,7 @@ export function createFlow(ctx: Context): Flow {
     if (message.kind === 'signed' && message.typ !== 'close') return takePaper(rid, message);
     if (message.kind === 'opening') return begin(await epochs.opening(rid, message.open, arrivedMs, position));
     if (message.kind === 'keys') return begin(await epochs.keys(rid, message.eh, message.wraps, position));
+    if (message.kind === 'grant') return granted.take(rid, message);
     if (message.kind === 'edge') return takeEdge(ctx, links, message, arrivedMs, (eh) => epochs.find(rid, eh));
     const eh = epochOf(message);
     if (eh === undefined) return;
@@ -83,6 +86,7 @@ export function createFlow(ctx: Context): Flow {
   return {
     async resume() {
       await epochs.resume();
+      await granted.resume();
       const bytes = await ports.state.load(CHECKPOINT);
       if (bytes === undefined) return;
       const progress = parseCheckpoint(bytes, ctx.wallMs(), (data) => crypto.sha256(data));
@@ -109,8 +113,9 @@ export function createFlow(ctx: Context): Flow {
         await epochs.saveRecord(epoch);
       }
     },
-    tick() {
+    async tick() {
       epochs.tick();
+      await granted.tick();
       for (const epoch of epochs.all()) watchEpoch(ctx, epoch);
     },
     outgoing() {

@@ -23,6 +23,9 @@ const onStreams: ReadonlySet<string> = new Set([
 ]);
 const onStatus: ReadonlySet<string> = new Set(['receipt', 'gaps', 'edge', 'sth']);
 
+const onGrants: ReadonlySet<string> = new Set(['grant']);
+const allowedOn = { f: onStreams, p: onStatus, g: onGrants } as const;
+
 export const nameOfMessage = (message: Message): string => (message.kind === 'signed' ? message.typ : message.kind);
 
 /** Parses what came; frames that came together are put in the order of their numbers, nothing is delayed for it. */
@@ -39,8 +42,7 @@ export function readInbox(messages: readonly FeedMessage[], counts: Counts): Rec
       counts.refuse(parsed.refusal);
       continue;
     }
-    const allowed = place.channel === 'f' ? onStreams : onStatus;
-    if (!allowed.has(nameOfMessage(parsed.value))) {
+    if (!allowedOn[place.channel].has(nameOfMessage(parsed.value))) {
       counts.refuse('topic-denied');
       continue;
     }

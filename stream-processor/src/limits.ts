@@ -30,6 +30,8 @@ export const limits = {
   missing: 4_096,
   /** Epochs taken as history, a device (protocol section 26). */
   historyTaken: 10_000,
+  /** Granted epochs that wait to be fetched: two years of one an hour, kept on disk. */
+  waitingGrants: 17_568,
   /** Closes, leaf tables and receipts that wait for an earlier close, an epoch. */
   waitingProofs: 64,
   /** Leaf tables are large: 4,096 x 32 B. */

@@ -22,7 +22,7 @@ export interface ProcessorPorts {
   readonly ledger?: LedgerView;
 }
 
-/** Messages for every pseudonym of this recipient: `<rid hex>/f|p/<arrived, data ms, base 36>`. */
+/** Messages for every pseudonym of this recipient: `<rid hex>/f|p|g/<arrived, data ms, base 36>`. */
 export interface Feed {
   receive(max: number, signal?: AbortSignal): Promise<readonly FeedMessage[]>;
   /** Everything up to and including this received position is done. */

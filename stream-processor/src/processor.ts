@@ -109,7 +109,7 @@ export function createStreamProcessor(
   const tick = () =>
     serial(async () => {
       flow.applyAnchors();
-      flow.tick();
+      await flow.tick();
       if (!(await handOver(ctx.takeEvents()))) return;
       await send();
       await acknowledge(false);

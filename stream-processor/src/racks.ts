@@ -8,7 +8,8 @@ import { missingCount } from './watch.ts';
  * every heartbeat while frames come and at least each quarter of the device's ack timeout.
  */
 export function dueRack(ctx: Context, epoch: Epoch): Uint8Array | undefined {
-  if (epoch.history || epoch.highestOpened === 0) return undefined;
+  const { ack } = epoch;
+  if (ack === undefined || epoch.history || epoch.highestOpened === 0) return undefined;
   const nowMs = ctx.wallMs();
   const sinceMs = nowMs - epoch.lastRackWallMs;
   const { heartbeatMs, ackTimeoutMs } = epoch.open;
@@ -28,6 +29,6 @@ export function dueRack(ctx: Context, epoch: Epoch): Uint8Array | undefined {
       timeMs: epoch.lastRackMs,
     },
     epoch.oh,
-    epoch.ack,
+    ack,
   );
 }

@@ -148,6 +148,11 @@ function useTable(
   else dispute(ctx, epoch, segment, 'disputed');
 }
 
+/** Frames that came behind their close. */
+export function sealIfWhole(ctx: Context, epoch: Epoch, segment: Segment): void {
+  if (segment.state === 'open' && segment.close !== undefined) sealFromOwn(ctx, epoch, segment);
+}
+
 /** With every frame at hand the root needs nobody else's leaves. */
 function sealFromOwn(ctx: Context, epoch: Epoch, segment: Segment): void {
   const { body } = segment.close!;

@@ -24,6 +24,8 @@ const papersOf = (epoch: Epoch, change: Partial<EpochPapers> = {}): EpochPapers 
   endorse: epoch.endorse,
   manifest: epoch.manifest,
   beacon: epoch.beacon,
+  grants: [],
+  present: [],
   wraps: [epoch.wrap],
   nowMs: T0,
   ...change,

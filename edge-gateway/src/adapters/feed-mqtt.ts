@@ -1,7 +1,7 @@
 import { topic } from '@pulseseal/protocol';
 import type { Broker, Feed } from '../ports.ts';
 
-/** Recipients elsewhere: `ps1/r/<rid>/f|p` on the broker. What nobody reads is not sent; they `ask` for what they lack. */
+/** Recipients elsewhere: `ps1/r/<rid>/f|p|g` on the broker. What nobody reads is not sent; they `ask` for what they lack. */
 export function createMqttFeed(broker: Broker): Feed {
   return {
     give(items) {

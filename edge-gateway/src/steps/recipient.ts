@@ -62,7 +62,10 @@ export function createRecipientDesk(border: Border): RecipientDesk {
     const rate = takeRate(rid);
     const { device, row } = await epochOf(ask.eh);
     const epoch = await border.anyEpoch(device, ask.eh);
-    const reader = epoch.manifest.recipients.find((r, i) => r.rid === rid && epoch.wrapHashes[i] !== null);
+    // Whom the owner lists now may fetch what came before: it opens only with what a release of the owner holds.
+    const reader =
+      epoch.manifest.recipients.find((r, i) => r.rid === rid && epoch.wrapHashes[i] !== null) ??
+      device.manifest?.recipients.find((r) => r.rid === rid);
     if (reader === undefined || !border.forward.mayRead(reader)) refuse('not-listed');
     const send = (message: Uint8Array, channel: 'f' | 'p' = 'f') =>
       border.forward.one(rid, channel, message, Math.round(border.data.nowMs()));
@@ -101,6 +104,12 @@ export function createRecipientDesk(border: Border): RecipientDesk {
       if (receipt !== undefined) send(encodeReceiptMessage(epoch.eh, sg, receipt), 'p');
     }
   };
+  /** Of granted scopes only. */
+  const streamsOf = async (epoch: EpochState, row: EpochRow, reader: RecipientView): Promise<ReadonlySet<number>> => {
+    const { open } = parsePlain((await border.journal.read(row.position)).message, 'opening');
+    const { streams } = parseSigned(open, 'open').body;
+    return new Set(streams.filter(({ scope }) => reader.scopes.includes(scope)).map(({ id }) => id));
+  };
   const sendFrames = async (
     epoch: EpochState,
     row: EpochRow,
@@ -109,10 +118,10 @@ export function createRecipientDesk(border: Border): RecipientDesk {
     rate: Rate,
     send: Send,
   ) => {
+    const streams = await streamsOf(epoch, row, reader);
     for (const { first, count } of ask.ranges) {
       for (const place of border.catalogue.frames(row.id, first, first + count)) {
-        // Granted scopes only: the routes of the stream hold this reader or not.
-        if (epoch.routes.get(place.stream)?.some((r) => r.rid === reader.rid) !== true) continue;
+        if (!streams.has(place.stream)) continue;
         if (rate.frames++ >= ASK_FRAMES_PER_MINUTE) refuse('rate');
         send((await border.journal.read(place.position)).message);
       }

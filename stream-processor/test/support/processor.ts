@@ -73,7 +73,7 @@ export async function createBench(circle: Circle, options: BenchOptions = {}) {
       return counts.totals;
     },
     /** Hands messages over as one batch; the facts they make. */
-    async give(messages: readonly Uint8Array[], channel: 'f' | 'p' = 'f', arrivedMs = clock.nowMs()) {
+    async give(messages: readonly Uint8Array[], channel: 'f' | 'p' | 'g' = 'f', arrivedMs = clock.nowMs()) {
       const topic = feedTopic(rid, channel, arrivedMs);
       await flow.take(messages.map((body) => ({ position: ++position, topic, body })));
       return collect();
@@ -87,7 +87,7 @@ export async function createBench(circle: Circle, options: BenchOptions = {}) {
     async advance(ms: number) {
       clock.advance(ms);
       flow.applyAnchors();
-      flow.tick();
+      await flow.tick();
       return collect();
     },
     outgoing(): Message[] {
