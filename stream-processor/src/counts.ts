@@ -23,6 +23,7 @@ export type Note =
   | 'asked'
   | 'ask-dropped'
   | 'edge-unreachable'
+  | 'below-floor'
   | 'epoch-live'
   | 'epoch-history'
   | 'epoch-granted'

@@ -1,12 +1,13 @@
 import { equalBytes, fromHex, toHex } from '@pulseseal/crypto';
 import { deviceText, type Message, type Open, openHash, parseSigned, Refusal } from '@pulseseal/protocol';
-import { acceptEpoch, type EpochPapers, missingPaper } from './accept.ts';
+import { type AcceptedEpoch, acceptEpoch, type EpochPapers, missingPaper } from './accept.ts';
 import type { Context } from './context.ts';
 import { announce } from './describe.ts';
 import type { Documents } from './documents.ts';
 import { createEpoch, type Epoch, eraseEpoch } from './epoch.ts';
 import { type EpochRecord, encodeRecord, parseRecord, recordName } from './epoch-record.ts';
-import { createHighWater } from './high-water.ts';
+import { createFloor } from './floor.ts';
+import { createHighWater, type Standing } from './high-water.ts';
 import { learnCard } from './interpret.ts';
 import { limits } from './limits.ts';
 import { prekeyName } from './recipient-identity.ts';
@@ -59,6 +60,7 @@ export interface Epochs {
 export function createEpochs(ctx: Context, documents: Documents): Epochs {
   const { ports, crypto, settings } = ctx;
   const highWater = createHighWater(ports.state);
+  const floor = createFloor(ctx);
   const accepted = new Map<string, Epoch>();
   const records = new Map<Epoch, EpochRecord>();
   const pendings = new Map<string, Map<string, Pending>>();
@@ -124,11 +126,17 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
       return undefined;
     }
   };
+  const standingOf = async (device: string, result: AcceptedEpoch): Promise<Standing> => {
+    const standing = await highWater.standing(device, result.open, result.oh, result.beacon === null);
+    if (standing.kind !== 'live' || !standing.isFirst || (await floor.isAbove(result))) return standing;
+    ctx.counts.note('below-floor');
+    return { kind: 'history' };
+  };
   const accept = async (rid: string, patient: string, papers: EpochPapers, arrivedMs: number) => {
     const result = await acceptEpoch(papers, (id) => ports.keys.get(prekeyName(rid, id)), crypto);
     const { open, oh } = result;
     const device = deviceText(open.device);
-    const standing = await highWater.standing(device, open, oh, result.beacon === null);
+    const standing = await standingOf(device, result);
     if (standing.kind === 'conflict') return conflict(device, standing.other);
     if (standing.kind === 'known' && !standing.isMark) throw new Refusal('stale-counter');
     const isGranted = result.wrap === null;

@@ -11,8 +11,8 @@ export interface TakenEpoch {
 }
 
 export type Standing =
-  /** Above the mark: the device's present. */
-  | { readonly kind: 'live' }
+  /** Above the mark: the device's present. `isFirst`: there was no mark. */
+  | { readonly kind: 'live'; readonly isFirst: boolean }
   /** Below the mark or offline, and new: stored and scored, never rings. */
   | { readonly kind: 'history' }
   /** Taken before; `isMark`: it is the newest one. */
@@ -63,7 +63,7 @@ export function createHighWater(state: StateStore): HighWater {
       const rivals = newest === undefined ? mark.taken.values() : [newest, ...mark.taken.values()];
       for (const rival of rivals) if (samePair(rival, open)) return { kind: 'conflict', other: rival.oh };
       if (isOffline || (newest !== undefined && !isAbove(open, newest))) return { kind: 'history' };
-      return { kind: 'live' };
+      return { kind: 'live', isFirst: newest === undefined };
     },
     async take(device, taken, asLive) {
       const mark = await markOf(device);

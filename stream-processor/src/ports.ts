@@ -1,4 +1,5 @@
 import type { CryptoProvider, KeyStore } from '@pulseseal/crypto';
+import type { DisputeReporter } from '@pulseseal/ledger';
 import type { CareEvent } from '@pulseseal/protocol';
 import type { Clock, Logger, Metrics } from '@pulseseal/runtime';
 
@@ -20,6 +21,8 @@ export interface ProcessorPorts {
   readonly sink: Sink;
   /** Absent or away: manifests stay unconfirmed and grades stop at `sealed`. */
   readonly ledger?: LedgerView;
+  /** Absent: two closes of one segment are told to the twin alone. */
+  readonly disputes?: Pick<DisputeReporter, 'report'>;
 }
 
 /** Messages for every pseudonym of this recipient: `<rid hex>/f|p|g/<arrived, data ms, base 36>`. */
@@ -61,7 +64,9 @@ export interface StateStore {
 /** What the ledger says; every call may fail, which refuses nothing. */
 export interface LedgerView {
   /** The newest manifest of a device pseudonym. */
-  manifest(pseudonym: Uint8Array): Promise<{ readonly version: number; readonly hash: Uint8Array } | undefined>;
+  manifest(
+    pseudonym: Uint8Array,
+  ): Promise<{ readonly version: number; readonly hash: Uint8Array; readonly putMs: number } | undefined>;
   /** The smallest anchored head of this gateway (thumbprint) with at least `size` entries. */
   anchoredHead(
     gateway: Uint8Array,

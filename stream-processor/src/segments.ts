@@ -37,7 +37,11 @@ export function takeClose(ctx: Context, epoch: Epoch, signed: Signed<'close'>): 
     const known = epoch.segments.get(body.segment)?.close;
     if (known !== undefined && equalBytes(known.raw, raw)) return ctx.counts.duplicate();
     demand(await verifySignedAsync(signed, epoch.deviceKey, ctx.crypto), 'signature-invalid');
-    if (known !== undefined) return dispute(ctx, epoch, segmentOf(epoch, body.segment), 'disputed');
+    if (known !== undefined) {
+      const { oh, endorse } = epoch;
+      ctx.ports.disputes?.report({ oh, segment: body.segment, closeA: known.raw, closeB: raw.slice(), endorse });
+      return dispute(ctx, epoch, segmentOf(epoch, body.segment), 'disputed');
+    }
     if (body.segment > epoch.nextClose.segment) return waitForEarlier(ctx, epoch, body.segment, raw);
     demand(body.segment === epoch.nextClose.segment, 'close-chain');
     await follow(ctx, epoch, body, raw);

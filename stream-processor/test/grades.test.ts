@@ -1,3 +1,4 @@
+import type { DisputeEvidence } from '@pulseseal/ledger';
 import { ackKey, encodeLeaves, merkleRoot, openRack, signBody } from '@pulseseal/protocol';
 import { describe, expect, it } from 'vitest';
 import { createCircle, openEpoch } from './support/device.ts';
@@ -92,14 +93,19 @@ describe('sealed', () => {
     expect(ofKind(events, 'graded')).toEqual([]);
   });
 
-  it('disputes two closes of one segment', async () => {
-    const bench = await createBench(circle);
+  it('disputes two closes of one segment, and reports both with the word for the key', async () => {
+    const reported: DisputeEvidence[] = [];
+    const bench = await createBench(circle, { disputes: { report: (evidence) => void reported.push(evidence) } });
     const { device, frames } = await segmentOfFive(bench);
     await bench.give(frames.slice(1));
     const one = device.close(3000);
     const two = signBody('close', { ...one.body, dt: 3001 }, circle.device);
     await bench.give([one.raw, two]);
     expect(bench.refusals.disputed).toBe(1);
+    expect(reported).toEqual([{ oh: device.oh, segment: 0, closeA: one.raw, closeB: two, endorse: circle.endorse }]);
+    // What the device did not sign is no dispute.
+    await bench.give([signBody('close', { ...one.body, dt: 3002 }, circle.gateway)]);
+    expect(reported.length).toBe(1);
     expect(ofKind(await bench.give([one.leaves]), 'graded')).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import {
 } from '@pulseseal/protocol';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../src/limits.ts';
-import { createCircle, type Epoch, makeBeacon, openEpoch } from './support/device.ts';
+import { createCircle, type Epoch, makeBeacon, openEpoch, T0 } from './support/device.ts';
 import { createBench, crypto, ofKind, readingsOf } from './support/processor.ts';
 
 const circle = createCircle(crypto);
@@ -65,7 +65,7 @@ describe('papers that break a rule', () => {
 
   it('manifest-stale is counted when the ledger knows a newer one, and refuses nothing: ciphertext is not given back', async () => {
     const ledger = {
-      manifest: async () => ({ version: 2, hash: new Uint8Array(32) }),
+      manifest: async () => ({ version: 2, hash: new Uint8Array(32), putMs: T0 }),
       anchoredHead: async () => undefined,
     };
     const bench = await createBench(circle, { ledger });

@@ -17,11 +17,12 @@ import {
   createMemoryStateStore,
   createStreamProcessor,
   feedTopic,
+  type LedgerView,
   openFileStateStore,
   prekeyName,
 } from '../src/mod.ts';
-import { createCircle, openEpoch, T0 } from './support/device.ts';
-import { createBench, crypto, ofKind, readingsOf } from './support/processor.ts';
+import { createCircle, type Epoch, makeBeacon, manifestBody, openEpoch, T0 } from './support/device.ts';
+import { type Bench, createBench, crypto, ofKind, readingsOf } from './support/processor.ts';
 
 const circle = createCircle(crypto);
 const hr = (value: number) => new Map([[0, value]]);
@@ -69,6 +70,53 @@ describe('a restart in mid-epoch', () => {
     const old = await openEpoch(circle, { epoch: 2 });
     const events = await after.give([...old.papers(), old.card(1), old.card(2), old.vitals(hr(20), 10)]);
     expect(readingsOf(events)).toMatchObject([{ history: true }]);
+  });
+});
+
+describe('a recipient that lost its state', () => {
+  const HOUR_MS = 3_600_000;
+  const under = (version: number) => ({ ...manifestBody(circle), version });
+  const ledgerAt = (version: number, putMs: number): LedgerView => ({
+    manifest: async () => ({ version, hash: new Uint8Array(32), putMs }),
+    anchoredHead: async () => undefined,
+  });
+  const speak = async (bench: Bench, device: Epoch) =>
+    readingsOf(await bench.give([...device.papers(), device.card(1), device.card(2), device.vitals(hr(20), 10)]));
+
+  it('takes an old epoch played as the present for history, by the manifest that the ledger has; it never rings', async () => {
+    const old = await openEpoch(circle, { epoch: 2, manifest: under(1) });
+    const current = await openEpoch(circle, { epoch: 8, manifest: under(3) });
+    const before = await createBench(circle);
+    await before.give(old.papers());
+    await before.give(current.papers());
+    // The folder is gone, and the gateway begins with what it likes.
+    const after = await createBench(circle, { ledger: ledgerAt(3, T0 - HOUR_MS) });
+    expect(await speak(after, old)).toMatchObject([{ value: 20, history: true }]);
+    expect(await speak(after, current)).toMatchObject([{ value: 20, history: false }]);
+    // Now there is a mark again.
+    const between = await openEpoch(circle, { epoch: 7, manifest: under(3) });
+    expect(await speak(after, between)).toMatchObject([{ history: true }]);
+  });
+
+  it('takes it so by the beacon that the open hashes, also without a ledger', async () => {
+    const startMs = T0 + 26 * HOUR_MS;
+    const bench = await createBench(circle, { startMs });
+    // Another t0 does not help: the beacon is the gateway's own word of that time.
+    expect(await speak(bench, await openEpoch(circle, { epoch: 2, t0Ms: startMs }))).toMatchObject([{ history: true }]);
+    const beacon = makeBeacon(circle, circle.gateway, [1, 2], startMs - HOUR_MS);
+    const current = await openEpoch(circle, { epoch: 3, t0Ms: startMs, beacon });
+    expect(await speak(bench, current)).toMatchObject([{ history: false }]);
+  });
+
+  it('goes on at once with what is the present: within the grace of a new manifest, over a ledger that is away', async () => {
+    const grace = await createBench(circle, { ledger: ledgerAt(2, T0 - 30_000) });
+    expect(await speak(grace, await openEpoch(circle, { manifest: under(1) }))).toMatchObject([{ history: false }]);
+    const late = await createBench(circle, { ledger: ledgerAt(2, T0 - 90_000) });
+    expect(await speak(late, await openEpoch(circle, { manifest: under(1) }))).toMatchObject([{ history: true }]);
+    const away = await createBench(circle, {
+      ledger: { manifest: () => Promise.reject(new Error('away')), anchoredHead: async () => undefined },
+    });
+    expect(await speak(away, await openEpoch(circle))).toMatchObject([{ history: false }]);
   });
 });
 

@@ -8,8 +8,7 @@ export function ledgerView(ledger: Pick<Ledger, 'read' | 'anchor'>): LedgerView 
     async manifest(pseudonym) {
       const bytes = await ledger.read('GetManifest', [pseudonym]);
       if (bytes === undefined) return undefined;
-      const { version, hash } = manifestRecord.parse(bytes);
-      return { version, hash };
+      return manifestRecord.parse(bytes);
     },
     async anchoredHead(gateway, size) {
       const anchor = await ledger.anchor(gateway, size);

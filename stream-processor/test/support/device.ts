@@ -74,14 +74,19 @@ export function createCircle(crypto: CryptoProvider, seed = 1, suite: 1 | 2 = 1)
   };
 }
 
-export function makeBeacon(circle: Circle, gateway = circle.gateway, suites: readonly number[] = [1, 2]): Uint8Array {
+export function makeBeacon(
+  circle: Circle,
+  gateway = circle.gateway,
+  suites: readonly number[] = [1, 2],
+  fromMs = T0 - 1000,
+): Uint8Array {
   return signBody(
     'beacon',
     {
       gateway: gateway.thumbprint,
       serial: 7,
-      validFromMs: T0 - 1000,
-      validUntilMs: T0 + DAY_MS,
+      validFromMs: fromMs,
+      validUntilMs: fromMs + DAY_MS,
       prekey: circle.gatewayPrekey,
       suites,
       limits: { maxFrameBytes: 16_384, maxCount: 4_096, maxSegmentMs: 120_000, skewMs: 5_000, maxRecipients: 16 },

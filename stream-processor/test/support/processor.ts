@@ -24,6 +24,7 @@ export interface BenchOptions {
   readonly settings?: Partial<ProcessorSettings>;
   readonly state?: StateStore;
   readonly ledger?: LedgerView;
+  readonly disputes?: NonNullable<ProcessorPorts['disputes']>;
   readonly startMs?: number;
 }
 
@@ -49,6 +50,7 @@ export async function createBench(circle: Circle, options: BenchOptions = {}) {
     state,
     sink: async () => {},
     ...(options.ledger === undefined ? {} : { ledger: options.ledger }),
+    ...(options.disputes === undefined ? {} : { disputes: options.disputes }),
   };
   const counts = createCounts(ports.metrics);
   const ctx = createContext(ports, processorSettings(options.settings), counts, createAsks());

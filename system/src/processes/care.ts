@@ -5,18 +5,18 @@ import { equalBytes, fromHex } from '@pulseseal/crypto';
 import { JOURNAL_LOG } from '@pulseseal/edge-gateway';
 import {
   connectLedger,
+  createDisputeReporter,
   type Ledger,
   ledgerCalls,
-  manifestRecord,
   recipientRecord,
   signAct,
   submitCall,
 } from '@pulseseal/ledger';
 import { createRecordSeal, openCursor, openLog, openLogReader } from '@pulseseal/log';
-import { type CareEvent, encodeCoseKey, parseSigned } from '@pulseseal/protocol';
+import { type CareEvent, encodeCoseKey } from '@pulseseal/protocol';
 import {
   createStreamProcessor,
-  type LedgerView,
+  ledgerView,
   loadRecipientIdentity,
   openFileStateStore,
   PREKEY_LIFE_MS,
@@ -73,6 +73,7 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
     crypto: base.crypto,
     random: base.random,
   });
+  const disputes = createDisputeReporter({ ledger, signer: identity.signer, wall: base.wall, logger: base.logger });
   const processor = createStreamProcessor(
     {
       ...base,
@@ -85,6 +86,7 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
         acted.note(events);
       },
       ledger: ledgerView(ledger),
+      disputes,
     },
     { speed: settings.speed },
   );
@@ -134,6 +136,7 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
     },
     async stop() {
       await processor.stop();
+      disputes.stop();
       await writeFile(join(base.dir, 'opened'), String(openedBefore + processor.totals.opened), { mode: 0o600 });
       await api.close();
       await twins.stop();
@@ -254,21 +257,4 @@ async function putRecipients(
     const act = signAct(identity.signer, ledgerId, call.fn, call.args, counter, base.wall.nowMs());
     await submitCall(ledger, call, act);
   }
-}
-
-function ledgerView(ledger: Ledger): LedgerView {
-  return {
-    async manifest(pseudonym) {
-      const record = await ledger.read('GetManifest', [pseudonym]);
-      if (record === undefined) return undefined;
-      const { version, hash } = manifestRecord.parse(record);
-      return { version, hash };
-    },
-    async anchoredHead(gateway, size) {
-      const anchor = await ledger.anchor(gateway, size);
-      if (anchor === undefined) return undefined;
-      const { size: anchoredSize, root } = parseSigned(anchor.sth, 'sth').body;
-      return { size: anchoredSize, root };
-    },
-  };
 }
