@@ -45,7 +45,7 @@ export interface Catalogue {
   addRepair(epochId: number, position: Position): void;
   repairs(epochId: number): Position[];
 
-  addClose(close: Omit<CloseRow, 'state' | 'entry'>): void;
+  addClose(close: Omit<CloseRow, 'entry'>): void;
   /** In order of segment, then of arrival. */
   closes(epochId: number): CloseRow[];
   closeAt(position: Position): CloseRow | undefined;
@@ -61,6 +61,8 @@ export interface Catalogue {
 
   /** The next entry of the evidence log; answers its index. */
   addEntry(position: Position, leaf: Uint8Array): number;
+  /** What stands at the entries [from, to), in order. */
+  entries(from: number, to: number): EntryRow[];
   readonly entryCount: number;
   entryPosition(index: number): Position | undefined;
   entryAt(position: Position): number | undefined;
@@ -114,6 +116,13 @@ export interface EpochRow {
   readonly arrivedMs: number;
   /** Index of its open in the evidence log. */
   readonly entry: number | undefined;
+}
+
+/** An opening (`segment` null) or a close in the evidence log. */
+export interface EntryRow {
+  readonly entry: number;
+  readonly epochId: number;
+  readonly segment: number | null;
 }
 
 /** held: its predecessor is missing; logged: in the evidence log; then complete or disputed. */

@@ -3,9 +3,9 @@ import type { Ledger } from '@pulseseal/ledger';
 import { ledgerCalls, submitCall } from '@pulseseal/ledger';
 import {
   encodeReceipt,
-  encodeReceiptMessage,
   logId,
   type MessageSigner,
+  receiptMessageHead,
   signBody,
   signRoot,
 } from '@pulseseal/protocol';
@@ -111,27 +111,22 @@ export function createEvidenceLog(ports: EvidencePorts, identity: Identity, sett
     const nowMs = wall.nowMs();
     // Most entries of a batch are closes of a few epochs: each epoch is looked up once.
     const epochs = new Map<number, { readonly eh: Uint8Array; readonly readers: readonly string[] }>();
-    const epochOf = async (id: number, row: EpochRow | undefined) => {
-      const known = epochs.get(id);
-      if (known !== undefined) return known;
-      const found = row ?? catalogue.epochById(id);
+    const epochOf = async (id: number) => {
+      const found = catalogue.epochById(id);
       if (found === undefined) return undefined;
       const made = { eh: found.eh, readers: await readers(found) };
       epochs.set(id, made);
       return made;
     };
-    for (let entry = Math.max(from, size - RECEIPTS_AT_ONCE); entry < size; entry++) {
-      const position = catalogue.entryPosition(entry);
-      if (position === undefined) continue;
-      const close = catalogue.closeAt(position);
-      const row = close === undefined ? catalogue.epochAt(position) : undefined;
-      const id = close?.epochId ?? row?.id;
-      const epoch = id === undefined ? undefined : (epochs.get(id) ?? (await epochOf(id, row)));
-      if (epoch === undefined) continue;
-      const message = encodeReceiptMessage(epoch.eh, close?.segment ?? null, receiptOf(entry, size));
+    const signature = signatureOf(size);
+    for (const { entry, epochId, segment } of catalogue.entries(Math.max(from, size - RECEIPTS_AT_ONCE), size)) {
+      const epoch = epochs.get(epochId) ?? (await epochOf(epochId));
+      if (epoch === undefined || epoch.readers.length === 0) continue;
+      const inclusion = { size, index: entry, path: projection.tree.inclusion(entry, size) };
+      const message = receiptMessageHead(epoch.eh, segment, identity.thumbprint, inclusion, signature.length);
       for (const rid of epoch.readers) {
         rids.add(rid);
-        forward.one(rid, 'p', message, nowMs);
+        forward.one(rid, 'p', message, nowMs, signature);
       }
     }
     batchReaders.set(size, rids);

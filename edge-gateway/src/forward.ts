@@ -19,7 +19,7 @@ export interface Forwarder {
   gaps(epoch: EpochState, segment: number, state: 0 | 1 | 2, ranges: readonly Range[], arrivedMs: number): void;
   /** To every reader of the epoch. */
   all(epoch: EpochState, channel: FeedChannel, message: Uint8Array, arrivedMs: number): void;
-  one(rid: string, channel: FeedChannel, message: Uint8Array, arrivedMs: number): void;
+  one(rid: string, channel: FeedChannel, message: Uint8Array, arrivedMs: number, tail?: Uint8Array): void;
   mayRead(recipient: RecipientView): boolean;
   /** Hands over what one commit brought. */
   flush(): void;
@@ -65,7 +65,8 @@ export function createForwarder(ports: ForwardPorts): Forwarder {
   return {
     mayRead,
     all,
-    one: (rid, channel, message, arrivedMs) => void items.push({ rid, channel, arrivedMs, message }),
+    one: (rid, channel, message, arrivedMs, tail) =>
+      void items.push({ rid, channel, arrivedMs, message, ...(tail === undefined ? {} : { tail }) }),
     frame(epoch, frame, position, arrivedMs) {
       const readers = epoch.routes.get(frame.st);
       if (readers === undefined) return;

@@ -27,7 +27,10 @@ export const RECORD = {
   chained: 10,
   /** The repair as it came. */
   repair: 11,
-  /** The root of a segment was recomputed (flags 1) or two closes or roots disagree (flags 2): position of its close. */
+  /**
+   * The root of a segment was recomputed after its close (flags 1) or two closes or roots disagree (flags 2): position of
+   * the close.
+   */
   segment: 12,
   sth: 13,
   /** The ledger holds the head of this size: 8 bytes. */
@@ -48,6 +51,8 @@ export const FLAG = {
   unconfirmed: 2,
   /** close: its chain was whole when it was written, so it has its place in the log. */
   chained: 4,
+  /** close: every leaf stood before it and led to its root, so that it ends its segment by itself. */
+  whole: 8,
   /** frame, opening: the clock was outside the skew bound. */
   clockUntrusted: 8,
   complete: 1,

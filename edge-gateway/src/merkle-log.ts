@@ -8,8 +8,8 @@ export interface NodeStore {
 
 const NODE_PREFIX = Uint8Array.of(1);
 
-/** Nodes kept in memory: those of the newest thousand entries and what lies above them; about 0.5 MB. */
-const CACHED_NODES = 4_096;
+/** Nodes kept in memory, twice: those of the newest thousand entries and what lies above them; about 0.5 MB. */
+const CACHED_NODES = 2_048;
 /** Indexes stay below it (entries of a log), levels below 2^8. */
 const LEVEL_STEP = 2 ** 45;
 
@@ -29,19 +29,19 @@ export interface MerkleLog {
 
 export function createMerkleLog(store: NodeStore, crypto: CryptoProvider): MerkleLog {
   const join = (left: Uint8Array, right: Uint8Array) => crypto.sha256Parts(NODE_PREFIX, left, right);
-  const newest = new Map<number, Uint8Array>();
+  let newest = new Map<number, Uint8Array>();
+  let older = new Map<number, Uint8Array>();
   const keep = (level: number, index: number, hash: Uint8Array) => {
     newest.set(level * LEVEL_STEP + index, hash);
-    if (newest.size <= CACHED_NODES) return;
-    for (const oldest of newest.keys()) {
-      newest.delete(oldest);
-      return;
-    }
+    if (newest.size < CACHED_NODES) return;
+    older = newest;
+    newest = new Map();
   };
   const stored = (level: number, index: number): Uint8Array => {
-    const known = newest.get(level * LEVEL_STEP + index);
+    const place = level * LEVEL_STEP + index;
+    const known = newest.get(place);
     if (known !== undefined) return known;
-    const hash = store.node(level, index);
+    const hash = older.get(place) ?? store.node(level, index);
     if (hash === undefined) throw new RangeError(`tree node ${level}/${index} is not stored`);
     keep(level, index, hash);
     return hash;
@@ -103,7 +103,10 @@ export function createMerkleLog(store: NodeStore, crypto: CryptoProvider): Merkl
       if (oldSize > 0 && oldSize < newSize) proof(oldSize, 0, newSize, true, out);
       return out;
     },
-    forget: () => newest.clear(),
+    forget() {
+      newest.clear();
+      older.clear();
+    },
   };
 }
 

@@ -121,6 +121,8 @@ export interface FeedItem {
   /** A hint for the recipient: when the gateway got it, data time. */
   readonly arrivedMs: number;
   readonly message: Uint8Array;
+  /** The end of the message, where it is not in `message`: a signature that many messages share. */
+  readonly tail?: Uint8Array;
   /** The same bytes in the journal: position of the record, offset and length of the message in it. */
   readonly at?: { readonly position: Position; readonly offset: number; readonly length: number };
 }

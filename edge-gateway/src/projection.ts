@@ -13,7 +13,7 @@ import {
   parseRepair,
   parseSigned,
 } from '@pulseseal/protocol';
-import type { Catalogue } from './catalogue.ts';
+import type { Catalogue, SegmentState } from './catalogue.ts';
 import { FLAG, type JournalRecord, RECORD, readUint64 } from './journal-record.ts';
 import { createMerkleLog, type MerkleLog } from './merkle-log.ts';
 
@@ -40,7 +40,15 @@ export interface Projection {
     position: Position,
     arrivedMs: number,
   ): number;
-  close(epochId: number, close: Close, message: Uint8Array, flags: number, position: Position): void;
+  /** `hash`: SHA-256 of the message. */
+  close(
+    epochId: number,
+    close: Close,
+    message: Uint8Array,
+    hash: Uint8Array,
+    flags: number,
+    position: Position,
+  ): void;
   /** A held close has its predecessor now. */
   chained(closePosition: Position, message: Uint8Array): void;
   segment(closePosition: Position, isComplete: boolean): void;
@@ -95,20 +103,18 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
       enter(position, openBytes);
       return id;
     },
-    close(epochId, close, message, flags, position) {
+    close(epochId, close, message, hash, flags, position) {
       catalogue.addClose({
         epochId,
         segment: close.segment,
         position,
         first: close.firstSeq,
         count: close.count,
-        hash: crypto.sha256(message),
+        hash,
         isLast: close.last !== undefined,
+        state: stateOf(flags),
       });
-      if ((flags & FLAG.disputed) !== 0) catalogue.setSegmentState(position, 'disputed');
-      if ((flags & FLAG.chained) === 0) return;
-      if ((flags & FLAG.disputed) === 0) catalogue.setSegmentState(position, 'logged');
-      enter(position, message);
+      if ((flags & FLAG.chained) !== 0) enter(position, message);
     },
     chained(closePosition, message) {
       catalogue.setSegmentState(closePosition, 'logged');
@@ -165,7 +171,8 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
           break;
         case RECORD.close: {
           const close = parseSigned(message, 'close').body;
-          projection.close(epochIdOf(deviceNumber, ehOf(close.oh)), close, message, flags, position);
+          const id = epochIdOf(deviceNumber, ehOf(close.oh));
+          projection.close(id, close, message, crypto.sha256(message), flags, position);
           break;
         }
         case RECORD.chained: {
@@ -202,4 +209,11 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
     },
   };
   return projection;
+}
+
+/** What a close's record says of its segment by itself. */
+function stateOf(flags: number): SegmentState {
+  if ((flags & FLAG.disputed) !== 0) return 'disputed';
+  if ((flags & FLAG.chained) === 0) return 'held';
+  return (flags & FLAG.whole) === 0 ? 'logged' : 'complete';
 }

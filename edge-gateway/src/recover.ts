@@ -1,6 +1,8 @@
 import { ehOf, openHash, parseFrame, parsePlain, parseSigned } from '@pulseseal/protocol';
 import type { Border } from './border.ts';
+import type { CloseRow } from './catalogue.ts';
 import { FLAG, type JournalRecord, RECORD, readUint64 } from './journal-record.ts';
+import type { EpochState } from './state.ts';
 import { leavesFromStore } from './steps/recipient.ts';
 
 /** Brings the index up to the journal's end. Answers how many records were read. */
@@ -58,6 +60,7 @@ async function forwardRecord(border: Border, record: JournalRecord, position: nu
   if (kind === RECORD.close && (flags & FLAG.chained) !== 0) {
     const epoch = await border.anyEpoch(device, parseSigned(message, 'close').body.oh.subarray(0, 8));
     border.forward.close(epoch, message, position, arrivedMs);
+    if ((flags & FLAG.whole) !== 0) await leavesAgain(border, epoch, border.catalogue.closeAt(position), arrivedMs);
   }
   if (kind !== RECORD.chained && !(kind === RECORD.segment && (flags & FLAG.complete) !== 0)) return;
   const close = border.catalogue.closeAt(readUint64(message));
@@ -66,8 +69,17 @@ async function forwardRecord(border: Border, record: JournalRecord, position: nu
   const epoch = await border.anyEpoch(device, row.eh);
   if (kind === RECORD.chained)
     border.forward.close(epoch, (await border.journal.read(close.position)).message, close.position, arrivedMs);
-  else {
-    const leaves = await leavesFromStore(border, row, close.first, close.count);
-    if (leaves !== undefined) border.forward.leaves(epoch, close.segment, close.first, leaves, arrivedMs);
-  }
+  else await leavesAgain(border, epoch, close, arrivedMs);
+}
+
+async function leavesAgain(
+  border: Border,
+  epoch: EpochState,
+  close: CloseRow | undefined,
+  arrivedMs: number,
+): Promise<void> {
+  const row = close && border.catalogue.epochById(close.epochId);
+  if (close === undefined || row === undefined) return;
+  const leaves = await leavesFromStore(border, row, close.first, close.count);
+  if (leaves !== undefined) border.forward.leaves(epoch, close.segment, close.first, leaves, arrivedMs);
 }

@@ -1,15 +1,15 @@
-import type { CryptoProvider, Verifier } from '@pulseseal/crypto';
-import { type CoseKey, refuse, type Signed, verifySignedAsync } from '@pulseseal/protocol';
+import type { CryptoProvider } from '@pulseseal/crypto';
+import { type CoseKey, type PreparedKey, prepareKey, refuse, type Signed, verifyPreparedAsync } from '@pulseseal/protocol';
 import { MAX_VERIFICATIONS, MAX_WAITING_VERIFICATIONS } from './limits.ts';
 
-/** Devices whose prepared key is kept: importing one costs a tenth of a check. An idle device's key is not kept long. */
+/** Devices whose prepared key is kept: making one ready costs a fifth of a check. An idle device's key is not kept long. */
 const PREPARED_KEYS = 64;
 
 /** Signature checks on the thread pool, a few at a time: the pool also serves the disk. */
 export function createVerifier(crypto: CryptoProvider): (signed: Signed, key: CoseKey) => Promise<boolean> {
   const waiting: (() => void)[] = [];
   let running = 0;
-  const prepared = createPreparedKeys(crypto);
+  const preparedOf = createPreparedKeys(crypto);
   return async (signed, key) => {
     if (running >= MAX_VERIFICATIONS) {
       if (waiting.length >= MAX_WAITING_VERIFICATIONS) refuse('rate');
@@ -17,7 +17,7 @@ export function createVerifier(crypto: CryptoProvider): (signed: Signed, key: Co
     }
     running++;
     try {
-      return await verifySignedAsync(signed, key, prepared);
+      return await verifyPreparedAsync(signed, preparedOf(key));
     } finally {
       running--;
       waiting.shift()?.();
@@ -25,23 +25,20 @@ export function createVerifier(crypto: CryptoProvider): (signed: Signed, key: Co
   };
 }
 
-/** The provider with its newest verifiers remembered by the key's own bytes object, which a device keeps while loaded. */
-function createPreparedKeys(crypto: CryptoProvider): CryptoProvider {
-  const newest = new Map<Uint8Array, Verifier>();
-  return {
-    ...crypto,
-    prepareVerifier(algorithm, publicKey) {
-      const known = newest.get(publicKey);
-      const verifier = known?.algorithm === algorithm ? known : crypto.prepareVerifier(algorithm, publicKey);
-      newest.delete(publicKey);
-      newest.set(publicKey, verifier);
-      if (newest.size > PREPARED_KEYS) {
-        for (const oldest of newest.keys()) {
-          newest.delete(oldest);
-          break;
-        }
+/** The newest keys, by the key's own bytes object, which a device keeps while loaded. */
+function createPreparedKeys(crypto: CryptoProvider): (key: CoseKey) => PreparedKey {
+  const newest = new Map<Uint8Array, PreparedKey>();
+  return (key) => {
+    const known = newest.get(key.publicKey);
+    const prepared = known?.verifier.algorithm === key.algorithm ? known : prepareKey(key, crypto);
+    newest.delete(key.publicKey);
+    newest.set(key.publicKey, prepared);
+    if (newest.size > PREPARED_KEYS) {
+      for (const oldest of newest.keys()) {
+        newest.delete(oldest);
+        break;
       }
-      return verifier;
-    },
+    }
+    return prepared;
   };
 }

@@ -16,8 +16,11 @@ describe('what a crash or a failed disk leaves behind', () => {
     world = await createWorld();
     const circle = await world.circle();
     const { client, epoch } = await world.live(circle);
-    for (let i = 0; i < 4; i++) await client.publish(circle.device.topics.u, epoch.frame().raw);
+    const frames = Array.from({ length: 4 }, () => epoch.frame().raw);
+    for (const frame of frames.slice(0, 3)) await client.publish(circle.device.topics.u, frame);
     expect(await client.publish(circle.device.topics.c, epoch.close().ctl)).toBe(true);
+    // The last frame comes behind its close, so that the segment's end is a record of its own.
+    await client.publish(circle.device.topics.u, frames[3]!);
     await until(() => [...world.gateway.account()][0]!.sealed.length > 0);
     await world.gateway.stop(0);
     world.catalogue.close();

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMemoryKeyStore, createNativeCrypto, type KeyStore } from '@pulseseal/crypto';
+import { concat, createMemoryKeyStore, createNativeCrypto, type KeyStore } from '@pulseseal/crypto';
 import { createLocalLedger, type Ledger, ledgerCalls, signAct, submitCall } from '@pulseseal/ledger';
 import { createNodeFileSystem, type FileSystem, type Log, openLog } from '@pulseseal/log';
 import { createMessageSigner, parseSigned, topic } from '@pulseseal/protocol';
@@ -129,7 +129,15 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         keys,
         ledger,
         broker,
-        feeds: [{ give: (given) => void items.push(...given), upstream: () => undefined }],
+        feeds: [
+          {
+            give: (given) => {
+              for (const { tail, ...item } of given)
+                items.push(tail === undefined ? item : { ...item, message: concat(item.message, tail) });
+            },
+            upstream: () => undefined,
+          },
+        ],
       },
       { slowOpensBurst: 10_000, anchorPeriodMs: 1_000, nackPeriodMs: 600, ...options.settings },
     );

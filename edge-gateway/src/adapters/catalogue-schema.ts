@@ -1,5 +1,5 @@
 /** Rowid tables with one index each: WITHOUT ROWID splits pages at random keys and grows threefold. */
-export const CATALOGUE_VERSION = 1;
+export const CATALOGUE_VERSION = 2;
 
 export const CATALOGUE_SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
@@ -28,7 +28,7 @@ CREATE INDEX IF NOT EXISTS blocks_by_epoch ON blocks (epoch, first);
 CREATE INDEX IF NOT EXISTS blocks_by_time ON blocks (device, toMs);
 CREATE TABLE IF NOT EXISTS entries (number INTEGER PRIMARY KEY, position INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_by_position ON entries (position);
-CREATE TABLE IF NOT EXISTS nodes (place INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS tiles (place INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS heads (size INTEGER PRIMARY KEY, batch INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL, anchored INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS revoked (consent TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS beacons (serial INTEGER PRIMARY KEY, hash BLOB NOT NULL, position INTEGER NOT NULL);

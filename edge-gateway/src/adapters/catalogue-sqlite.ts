@@ -2,6 +2,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { BeaconRow, Catalogue, CloseRow, DeviceRow, EpochRow, SegmentState, SthRow } from '../catalogue.ts';
 import { createBlocks } from './catalogue-blocks.ts';
 import { CATALOGUE_SCHEMA, CATALOGUE_VERSION } from './catalogue-schema.ts';
+import { createTiles } from './catalogue-tiles.ts';
 
 type Row = Record<string, unknown>;
 
@@ -33,6 +34,7 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
     isOpen = true;
   };
   const blocks = createBlocks(db);
+  const tiles = createTiles(db);
   const getMeta = q('SELECT value FROM meta WHERE name = ?');
   const setMeta = q(
     'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
@@ -69,7 +71,7 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
   const messagesOf = q('SELECT position FROM messages WHERE epoch = ? AND kind = ? ORDER BY position');
 
   const insertClose = q(
-    'INSERT INTO closes (position, epoch, segment, first, count, hash, last, state) VALUES (?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING',
+    'INSERT INTO closes (position, epoch, segment, first, count, hash, last, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
   );
   const closesOf = q('SELECT * FROM closes WHERE epoch = ? ORDER BY segment, position');
   const closeAt = q('SELECT * FROM closes WHERE position = ?');
@@ -79,8 +81,10 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
   const insertEntry = q('INSERT INTO entries (number, position) VALUES (?, ?)');
   const entryByNumber = q('SELECT position FROM entries WHERE number = ?');
   const entryByPosition = q('SELECT number FROM entries WHERE position = ?');
-  const getNode = q('SELECT hash FROM nodes WHERE place = ?');
-  const setNode = q('INSERT INTO nodes (place, hash) VALUES (?, ?) ON CONFLICT DO NOTHING');
+  const entriesOf = q(
+    `SELECT e.number, o.id, c.epoch, c.segment FROM entries e LEFT JOIN closes c ON c.position = e.position
+     LEFT JOIN epochs o ON c.position IS NULL AND o.position = e.position WHERE e.number >= ? AND e.number < ? ORDER BY e.number`,
+  );
   const insertHead = q('INSERT INTO heads (size, batch, position, hash) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING');
   const lastHead = q('SELECT * FROM heads ORDER BY size DESC LIMIT 1');
   const headFor = q('SELECT * FROM heads WHERE size >= ? ORDER BY size LIMIT 1');
@@ -154,6 +158,11 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
     };
   const beaconRow = (row: Row | undefined): BeaconRow | undefined =>
     row && { serial: Number(row.serial), hash: row.hash as Uint8Array, position: Number(row.position) };
+  const flushTiles = () => {
+    if (!tiles.isDirty || isReadOnly) return;
+    begin();
+    tiles.flush();
+  };
   const flushBlocks = () => {
     if (!blocks.isDirty || isReadOnly) return;
     begin();
@@ -166,6 +175,7 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
     },
     commit(cursor) {
       flushBlocks();
+      flushTiles();
       setMeta.run('cursor', cursor);
       db.exec('COMMIT');
       isOpen = false;
@@ -175,6 +185,7 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
       if (db.isTransaction) db.exec('ROLLBACK');
       isOpen = false;
       blocks.reset();
+      tiles.reset();
       entryCount = count('entries');
       deviceCount = count('devices');
       anchoredSize = readAnchored();
@@ -235,7 +246,10 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
     addRepair: (epochId, position) => void insertMessage.run(epochId, 2, position),
     repairs: (epochId) => messagesOf.all(epochId, 2).map((row) => Number(row.position)),
 
-    addClose: (c) => void insertClose.run(c.position, c.epochId, c.segment, c.first, c.count, c.hash, c.isLast ? 1 : 0),
+    addClose(c) {
+      const state = STATES.indexOf(c.state);
+      insertClose.run(c.position, c.epochId, c.segment, c.first, c.count, c.hash, c.isLast ? 1 : 0, state);
+    },
     closes: (epochId) => closesOf.all(epochId).map((row) => closeRow(row)!),
     closeAt: (position) => closeRow(closeAt.get(position)),
     unfinishedEpochs: () => unfinished.all().flatMap((row) => epochRow(epochById.get(Number(row.epoch))) ?? []),
@@ -256,7 +270,7 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
 
     addEntry(position, leaf) {
       insertEntry.run(entryCount, position);
-      setNode.run(nodePlace(0, entryCount), leaf);
+      tiles.put(0, entryCount, leaf);
       return entryCount++;
     },
     get entryCount() {
@@ -266,9 +280,15 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
       const row = entryByNumber.get(index);
       return row && Number(row.position);
     },
+    entries: (from, to) =>
+      entriesOf.all(from, to).map((row) => ({
+        entry: Number(row.number),
+        epochId: Number(row.epoch ?? row.id),
+        segment: row.segment === null ? null : Number(row.segment),
+      })),
     entryAt: entryOf,
-    node: (level, index) => getNode.get(nodePlace(level, index))?.hash as Uint8Array | undefined,
-    putNode: (level, index, hash) => void setNode.run(nodePlace(level, index), hash),
+    node: tiles.get,
+    putNode: tiles.put,
 
     addSth: (sth) => void insertHead.run(sth.size, sth.batch, sth.position, sth.hash),
     lastSth: () => sthRow(lastHead.get()),
@@ -292,9 +312,6 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
     },
   };
 }
-
-/** Level and index in one integer: levels up to 40, indices below 2^46. */
-const nodePlace = (level: number, index: number): number => level * 2 ** 46 + index;
 
 const optional = (value: unknown): number | undefined =>
   value === null || value === undefined ? undefined : Number(value);

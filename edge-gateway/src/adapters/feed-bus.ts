@@ -19,12 +19,12 @@ export function createBusFeed(publisher: EmbeddedPublisher, logger: Logger): Fee
     give(items, upstream) {
       let lastMs = Number.NaN;
       let suffix = '';
-      const out = items.map(({ rid, channel, arrivedMs, message, at }) => {
+      const out = items.map(({ rid, channel, arrivedMs, message, tail, at }) => {
         // One commit's items mostly came in the same few milliseconds.
         if (arrivedMs !== lastMs) suffix = Math.round(arrivedMs).toString(36);
         lastMs = arrivedMs;
         const topic = `${rid}/${channel}/${suffix}`;
-        if (at === undefined) return { topic, body: message };
+        if (at === undefined) return tail === undefined ? { topic, body: message } : { topic, body: message, tail };
         return { topic, reference: { log: JOURNAL_LOG, position: at.position, offset: at.offset, length: at.length } };
       });
       if (waiting === 0) {

@@ -1,3 +1,4 @@
+import { concat } from '@pulseseal/crypto';
 import { topic } from '@pulseseal/protocol';
 import type { Broker, Feed } from '../ports.ts';
 
@@ -5,9 +6,9 @@ import type { Broker, Feed } from '../ports.ts';
 export function createMqttFeed(broker: Broker): Feed {
   return {
     give(items) {
-      for (const { rid, channel, message } of items) {
+      for (const { rid, channel, message, tail } of items) {
         const name = topic.recipient(rid, channel);
-        if (broker.hasReader(name)) broker.publish(name, message);
+        if (broker.hasReader(name)) broker.publish(name, tail === undefined ? message : concat(message, tail));
       }
     },
     upstream: () => undefined,

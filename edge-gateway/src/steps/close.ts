@@ -5,7 +5,7 @@ import { FLAG, RECORD, uint64 } from '../journal-record.ts';
 import { MAX_OPEN_SEGMENTS } from '../limits.ts';
 import { sameBytes } from '../received.ts';
 import type { EpochState, SegmentRecord } from '../state.ts';
-import { completeIfWhole, moveLowWater } from './segment.ts';
+import { completeIfWhole, finishWithClose, leavesOfRoot, moveLowWater } from './segment.ts';
 
 /**
  * A close whose carrier was authentic (section 9): parse -> epoch -> scopes -> known? -> signature -> chain -> journal
@@ -21,7 +21,7 @@ export async function receiveClose(border: Border, epoch: EpochState, message: U
   const known = knownClose(border, epoch, close.segment);
   if (known !== undefined && sameBytes(known.hash, hash)) return awaitSynced(border);
   await verifyClose(border, epoch, signed);
-  if (known !== undefined) return keepDispute(border, epoch, signed, message);
+  if (known !== undefined) return keepDispute(border, epoch, signed, message, hash);
   if (!isNext(epoch, close)) {
     if (close.segment <= epoch.closedNext || close.segment > epoch.closedNext + MAX_OPEN_SEGMENTS)
       refuse('close-chain');
@@ -67,22 +67,31 @@ function journalClose(
   flags: number,
 ): Promise<void> {
   const arrivedMs = border.wall.nowMs();
-  return border.journal.put(RECORD.close, flags, epoch.device.number, arrivedMs, message, (position) => {
-    border.projection.close(epoch.id, close, message, flags, position);
+  const isChained = (flags & FLAG.chained) !== 0;
+  // Frames stand before their close in the journal: where it is synced, they are.
+  const leaves = isChained ? leavesOfRoot(border, epoch, close) : undefined;
+  const allFlags = leaves === undefined ? flags : flags | FLAG.whole;
+  return border.journal.put(RECORD.close, allFlags, epoch.device.number, arrivedMs, message, (position) => {
+    border.projection.close(epoch.id, close, message, hash, allFlags, position);
     border.instruments.closes.add();
-    const isChained = (flags & FLAG.chained) !== 0;
     const segment = segmentOf(close, position, hash, isChained ? 'logged' : 'held');
     // The first nack waits half a second: frames sent before the close may still be on their way.
     segment.nackMs = border.wall.monotonicMs() - border.settings.nackPeriodMs + 500;
     epoch.segments.set(close.segment, segment);
     learnInline(epoch, close);
-    if (isChained) enter(border, epoch, segment, message);
+    if (isChained) enter(border, epoch, segment, message, leaves);
     else border.incomplete(epoch);
   });
 }
 
 /** The close has its place: epoch state, evidence log, recipients, root. */
-function enter(border: Border, epoch: EpochState, segment: SegmentRecord, message: Uint8Array): void {
+function enter(
+  border: Border,
+  epoch: EpochState,
+  segment: SegmentRecord,
+  message: Uint8Array,
+  leaves?: readonly Uint8Array[],
+): void {
   segment.state = 'logged';
   epoch.closedNext = segment.segment + 1;
   epoch.nextFirst = segment.first + segment.count;
@@ -93,7 +102,8 @@ function enter(border: Border, epoch: EpochState, segment: SegmentRecord, messag
   border.forward.close(epoch, message, segment.position, border.wall.nowMs());
   border.moved(epoch);
   border.grown();
-  if (!completeIfWhole(border, epoch, segment)) border.incomplete(epoch);
+  if (leaves !== undefined) finishWithClose(border, epoch, segment, leaves);
+  else if (!completeIfWhole(border, epoch, segment)) border.incomplete(epoch);
 }
 
 /** Links without a way back carry all leaves in the close (field 11). */
@@ -138,13 +148,14 @@ async function keepDispute(
   epoch: EpochState,
   signed: Signed<'close'>,
   message: Uint8Array,
+  hash: Uint8Array,
 ): Promise<void> {
   border.instruments.refuse('disputed');
   border.alarm('disputed', epoch.device.name);
   const nowMs = border.wall.nowMs();
   const first = epoch.segments.get(signed.body.segment);
   await border.journal.put(RECORD.close, FLAG.disputed, epoch.device.number, nowMs, message, (position) => {
-    border.projection.close(epoch.id, signed.body, message, FLAG.disputed, position);
+    border.projection.close(epoch.id, signed.body, message, hash, FLAG.disputed, position);
   });
   const rows = border.catalogue.closes(epoch.id).filter((row) => row.segment === signed.body.segment);
   for (const row of rows) {

@@ -1,4 +1,4 @@
-import { ERR, merkleRoot, type Range, WANT } from '@pulseseal/protocol';
+import { type Close, ERR, merkleRoot, type Range, WANT } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
 import { FLAG, RECORD, uint64 } from '../journal-record.ts';
 import { MAX_NACKS, MAX_RANGES } from '../limits.ts';
@@ -38,6 +38,29 @@ export function completeIfWhole(border: Border, epoch: EpochState, segment: Segm
   return false;
 }
 
+/** The leaves of a close that is not written yet, when all are known and lead to its root. */
+export function leavesOfRoot(
+  border: Border,
+  epoch: EpochState,
+  close: Pick<Close, 'firstSeq' | 'count' | 'root'>,
+): Uint8Array[] | undefined {
+  const leaves = epoch.received.leaves(close.firstSeq, close.count);
+  return leaves !== undefined && sameRoot(merkleRoot(leaves, border.crypto), close.root) ? leaves : undefined;
+}
+
+/** The close's own record ended the segment. */
+export function finishWithClose(
+  border: Border,
+  epoch: EpochState,
+  segment: SegmentRecord,
+  leaves: readonly Uint8Array[],
+): void {
+  segment.state = 'complete';
+  const gone = goneRanges(epoch, segment.first, segment.count);
+  announce(border, epoch, segment, leaves, gone, Math.round(border.data.nowMs()));
+  moveLowWater(epoch);
+}
+
 export function dispute(border: Border, epoch: EpochState, segment: SegmentRecord): void {
   border.instruments.refuse('disputed');
   border.alarm('disputed', epoch.device.name);
@@ -55,15 +78,25 @@ function finish(border: Border, epoch: EpochState, segment: SegmentRecord, state
   border.journal
     .put(RECORD.segment, flags, epoch.device.number, nowMs, uint64(segment.position), (): void => {
       border.projection.segment(segment.position, state === 'complete');
-      border.instruments.segments.add(1, state);
-      if (state === 'complete' && leaves !== undefined) {
-        border.forward.leaves(epoch, segment.segment, first, leaves, nowMs);
-        border.forward.gaps(epoch, segment.segment, 1, gone, nowMs);
-      }
+      if (state === 'complete' && leaves !== undefined) announce(border, epoch, segment, leaves, gone, nowMs);
+      else border.instruments.segments.add(1, state);
     })
     // A failed disk: memory is read back, the segment is found incomplete and completed again.
     .catch(() => {});
   moveLowWater(epoch);
+}
+
+function announce(
+  border: Border,
+  epoch: EpochState,
+  { segment, first }: SegmentRecord,
+  leaves: readonly Uint8Array[],
+  gone: readonly Range[],
+  nowMs: number,
+): void {
+  border.instruments.segments.add(1, 'complete');
+  border.forward.leaves(epoch, segment, first, leaves, nowMs);
+  border.forward.gaps(epoch, segment, 1, gone, nowMs);
 }
 
 /** The mark stands at the oldest segment that is neither complete nor disputed. */

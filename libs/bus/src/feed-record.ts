@@ -11,9 +11,12 @@ export interface Reference {
   readonly length?: number;
 }
 
-/** What one message is: its bytes, or where they are. */
+/**
+ * What one message is: its bytes, or where they are. `tail`: the end of the message; the same object in neighbouring items
+ * (a signature that many messages carry) is written once a record.
+ */
 export type FeedItem =
-  | { readonly topic: string; readonly body: Uint8Array }
+  | { readonly topic: string; readonly body: Uint8Array; readonly tail?: Uint8Array }
   | { readonly topic: string; readonly reference: Reference };
 
 export interface FeedRecord {
@@ -24,14 +27,16 @@ export interface FeedRecord {
 
 /**
  * Layout: version 1; upstream position + 1, or 0; count; items. Numbers are LEB128. An item: flags; bytes of the topic
- * shared with the item before; rest of the topic with its length; then the body with its length, or the log's name
- * (unless as before), the distance to the position of the reference before, offset, and length + 1.
+ * shared with the item before; rest of the topic with its length; then the body with its length and its tail with its
+ * length (where there is one that is not as before), or the log's name (unless as before), the distance to the position of the reference before, offset, and length + 1.
  */
 const VERSION = 1;
 const IS_REFERENCE = 1;
 const SAME_LOG = 2;
 /** The position lies before that of the reference before. */
 const BACKWARDS = 4;
+const HAS_TAIL = 8;
+const SAME_TAIL = 16;
 
 /** Cuts `items` into records below the target size, the upstream position in the last of them only. */
 export function encodeFeedRecords(items: readonly FeedItem[], upstreamPosition: number | undefined): Uint8Array[] {
@@ -39,8 +44,14 @@ export function encodeFeedRecords(items: readonly FeedItem[], upstreamPosition: 
   let from = 0;
   do {
     let count = 0;
+    let tail: Uint8Array | undefined;
     for (let bytes = 0; from + count < items.length && count < MAX_ITEMS_PER_RECORD; count++) {
-      bytes += sizeEstimate(items[from + count]!);
+      const item = items[from + count]!;
+      bytes += sizeEstimate(item);
+      if ('body' in item && item.tail !== undefined && item.tail !== tail) {
+        tail = item.tail;
+        bytes += tail.length;
+      }
       if (count > 0 && bytes > RECORD_TARGET_BYTES) break;
     }
     const isLast = from + count === items.length;
@@ -60,18 +71,24 @@ function encodeRecord(items: readonly FeedItem[], upstreamPosition: number | und
   let lastTopic: Uint8Array = new Uint8Array(0);
   let lastLog = '';
   let lastPosition = 0;
+  let lastTail: Uint8Array | undefined;
   for (const item of items) {
     const topic = Buffer.from(item.topic);
     const shared = sharedLength(lastTopic, topic);
     const reference = 'reference' in item ? item.reference : undefined;
     const isSameLog = reference?.log === lastLog;
     const step = reference === undefined ? 0 : reference.position - lastPosition;
-    out.number((reference === undefined ? 0 : IS_REFERENCE) | (isSameLog ? SAME_LOG : 0) | (step < 0 ? BACKWARDS : 0));
+    const tail = 'body' in item ? item.tail : undefined;
+    const tailFlags = tail === undefined ? 0 : tail === lastTail ? HAS_TAIL | SAME_TAIL : HAS_TAIL;
+    const referenceFlags = reference === undefined ? 0 : IS_REFERENCE | (isSameLog ? SAME_LOG : 0);
+    out.number(referenceFlags | (step < 0 ? BACKWARDS : 0) | tailFlags);
     out.number(shared);
     out.block(topic.subarray(shared));
     lastTopic = topic;
     if ('body' in item) {
       out.block(item.body);
+      if (tail !== undefined && tail !== lastTail) out.block(tail);
+      lastTail = tail ?? lastTail;
       continue;
     }
     const { log, position, offset = 0, length } = item.reference;
@@ -96,6 +113,7 @@ export function decodeFeedRecord(bytes: Uint8Array): FeedRecord {
   let lastTopic = Buffer.alloc(0);
   let lastLog = '';
   let lastPosition = 0;
+  let lastTail: Uint8Array | undefined;
   for (let i = 0; i < count; i++) {
     const flags = source.number();
     const shared = source.number();
@@ -103,7 +121,13 @@ export function decodeFeedRecord(bytes: Uint8Array): FeedRecord {
     lastTopic = Buffer.concat([lastTopic.subarray(0, shared), source.block()]);
     const topic = lastTopic.toString();
     if ((flags & IS_REFERENCE) === 0) {
-      items.push({ topic, body: source.block() });
+      const body = source.block();
+      if ((flags & HAS_TAIL) === 0) items.push({ topic, body });
+      else {
+        if ((flags & SAME_TAIL) === 0) lastTail = source.block();
+        if (lastTail === undefined) throw busFailure('bus-message-damaged', 'tail');
+        items.push({ topic, body, tail: lastTail });
+      }
       continue;
     }
     if ((flags & SAME_LOG) === 0) lastLog = Buffer.from(source.block()).toString();

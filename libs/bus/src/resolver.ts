@@ -32,7 +32,7 @@ export function createResolver(logs: Readonly<Record<string, ReferencedLog>>, cl
       let taken = 0;
       for (const { item, position } of items) {
         if ('body' in item) {
-          messages.push({ position, topic: item.topic, body: item.body });
+          messages.push({ position, topic: item.topic, body: wholeBody(item) });
         } else {
           const { reference } = item;
           const key = `${reference.log}/${reference.position}`;
@@ -48,6 +48,14 @@ export function createResolver(logs: Readonly<Record<string, ReferencedLog>>, cl
       return { messages, lost, taken };
     },
   };
+}
+
+function wholeBody({ body, tail }: { readonly body: Uint8Array; readonly tail?: Uint8Array }): Uint8Array {
+  if (tail === undefined) return body;
+  const whole = new Uint8Array(body.length + tail.length);
+  whole.set(body);
+  whole.set(tail, body.length);
+  return whole;
 }
 
 function partOf(record: Uint8Array, { offset = 0, length }: Reference): Uint8Array | undefined {

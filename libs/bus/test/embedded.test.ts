@@ -103,6 +103,20 @@ describe('the embedded bus', () => {
     expect(size / items.length).toBeLessThan(12);
   });
 
+  it('writes an end that neighbouring messages share once a record, and delivers each message whole', async () => {
+    const publisher = await openEmbeddedPublisher({ dir: feed });
+    const tail = new Uint8Array(3_309).fill(7);
+    const items = Array.from({ length: 200 }, (_, i): FeedItem => ({ topic: `t/${i}`, body: bytes(`head ${i}`), tail }));
+    await publisher.publishMany(items);
+    const subscriber = await openEmbeddedSubscriber({ dir: feed, cursorPath: join(dir, 'cursor'), onLost: noLoss });
+    const messages = await drain(subscriber, 200);
+    expect(messages.map((m) => text({ body: m.body.subarray(0, -3_309) }))).toEqual(items.map((_, i) => `head ${i}`));
+    expect(messages.every((m) => m.body.subarray(-3_309).every((byte) => byte === 7))).toBe(true);
+    await Promise.all([subscriber.close(), publisher.close()]);
+    const { size } = await stat(join(feed, '0000000000000000.seg'));
+    expect(size).toBeLessThan(2 * 3_309 + 200 * 30);
+  });
+
   it('reports a message whose record is gone, and delivers those behind it', async () => {
     const journal = await openLog({ dir: join(dir, 'journal') });
     const position = await journal.append(bytes('frame'));
@@ -198,7 +212,13 @@ describe('the embedded bus', () => {
 });
 
 describe('feed records', () => {
+  const tails = [new Uint8Array(3).fill(1), new Uint8Array(300).fill(2)];
   const item = fc.oneof(
+    fc.record({
+      topic: fc.string({ minLength: 1, maxLength: 40 }),
+      body: fc.uint8Array({ maxLength: 300 }),
+      tail: fc.constantFrom(...tails),
+    }),
     fc.record({ topic: fc.string({ minLength: 1, maxLength: 40 }), body: fc.uint8Array({ maxLength: 300 }) }),
     fc.record({
       topic: fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }),

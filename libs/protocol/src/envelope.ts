@@ -39,11 +39,16 @@ export function leafParts(oh: Uint8Array, untagged: Uint8Array): readonly Uint8A
 
 /** ctl and rack: `["MAC0", h'a10104', oh, bytes before the tag item]`; pre: the same over the open's bytes. */
 export function mac0Input(oh: Uint8Array, bytes: Uint8Array): Uint8Array {
-  return new Writer(bytes.length + 64)
+  return concat(...mac0Parts(oh, bytes));
+}
+
+/** `mac0Input` in parts that follow one another: a close is not copied to check its tag. */
+export function mac0Parts(oh: Uint8Array, bytes: Uint8Array): readonly [Uint8Array, Uint8Array] {
+  const head = new Writer(64)
     .array(4)
     .text('MAC0')
     .bytes(new Uint8Array([0xa1, 0x01, 0x04]))
     .bytes(oh)
-    .bytes(bytes)
-    .finish();
+    .head(2, bytes.length);
+  return [head.finish(), bytes];
 }

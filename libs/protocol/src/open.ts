@@ -1,6 +1,6 @@
 import { type CryptoProvider, equalBytes, type PreparedHmac } from '@pulseseal/crypto/browser';
 import { Reader } from './cbor.ts';
-import { frameAad, frameMacParts, leafParts, mac0Input } from './envelope.ts';
+import { frameAad, frameMacParts, leafParts, mac0Input, mac0Parts } from './envelope.ts';
 import { nonceOf, type SegmentKey } from './keyschedule.ts';
 import { LIMITS } from './limits.ts';
 import type { Ctl } from './messages/ctl.ts';
@@ -152,7 +152,7 @@ export class VerifiedCtl {
 /** @throws Refusal mac-fail */
 export function openCtl(ctl: Ctl, oh: Uint8Array, key: PreparedHmac): VerifiedCtl {
   demandEpoch(ctl.eh, oh);
-  const expected = key(mac0Input(oh, ctl.raw.subarray(0, ctl.untaggedLength))).subarray(0, 8);
+  const expected = key(...mac0Parts(oh, ctl.raw.subarray(0, ctl.untaggedLength))).subarray(0, 8);
   if (!equalBytes(expected, ctl.tag)) refuse('mac-fail');
   return new VerifiedCtl(proofOfCheck, ctl, oh);
 }

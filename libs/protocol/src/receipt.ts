@@ -1,4 +1,4 @@
-import { type CryptoProvider, equalBytes } from '@pulseseal/crypto/browser';
+import { type CryptoProvider, concat, equalBytes } from '@pulseseal/crypto/browser';
 import { parseWhole, type Reader, Writer } from './cbor.ts';
 import { type MessageSigner, parseAnySigned, toBeSigned } from './cose.ts';
 import { type CoseKey, thumbprint, tp8 } from './ids.ts';
@@ -51,9 +51,29 @@ export function signRoot(root: Uint8Array, signer: MessageSigner, size: number):
 }
 
 export function encodeReceipt(gateway: Uint8Array, inclusion: Inclusion, rootSignature: Uint8Array): Uint8Array {
-  const proof = new Writer(256);
+  return concat(receiptHead(gateway, inclusion, rootSignature.length), rootSignature);
+}
+
+/**
+ * The receipt message (kind 43) up to its root signature, which is its end: the signature of one head is the same in all
+ * receipts of that head and need not be copied into each.
+ */
+export function receiptMessageHead(
+  eh: Uint8Array,
+  segment: number | null,
+  gateway: Uint8Array,
+  inclusion: Inclusion,
+  signatureBytes: number,
+): Uint8Array {
+  const head = receiptHead(gateway, inclusion, signatureBytes);
+  const w = new Writer(head.length + 32).array(4).uint(43).bytes(eh);
+  return (segment === null ? w.null() : w.uint(segment)).head(2, head.length + signatureBytes).raw(head).finish();
+}
+
+function receiptHead(gateway: Uint8Array, inclusion: Inclusion, signatureBytes: number): Uint8Array {
+  const proof = new Writer(inclusion.path.length * 34 + 32);
   writeInclusion(proof, inclusion);
-  return new Writer(4096)
+  return new Writer(proof.length + 128)
     .tag(18)
     .array(4)
     .bytes(receiptProtected(tp8(gateway), inclusion.size))
@@ -64,7 +84,7 @@ export function encodeReceipt(gateway: Uint8Array, inclusion: Inclusion, rootSig
     .array(1)
     .bytes(proof.finish())
     .null()
-    .bytes(rootSignature)
+    .head(2, signatureBytes)
     .finish();
 }
 

@@ -554,3 +554,23 @@ describe('wrong spellings', () => {
     );
   });
 });
+
+describe('a receipt message in two parts', () => {
+  it('is the whole message when the signature is put behind its head', () => {
+    const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 8, maxLength: 8 }),
+        fc.option(fc.nat(5_000), { nil: null }),
+        hash,
+        fc.record({ size: fc.nat(2 ** 40), index: fc.nat(2 ** 40), path: fc.array(hash, { maxLength: 40 }) }),
+        (eh, segment, gateway, inclusion) => {
+          const signature = new Uint8Array(3_309).fill(9);
+          const whole = p.encodeReceiptMessage(eh, segment, p.encodeReceipt(gateway, inclusion, signature));
+          const head = p.receiptMessageHead(eh, segment, gateway, inclusion, signature.length);
+          expect(Buffer.concat([head, signature]).equals(whole)).toBe(true);
+        },
+      ),
+    );
+  });
+});
