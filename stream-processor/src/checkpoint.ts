@@ -7,6 +7,7 @@ import {
   parseSigned,
   parseWhole,
   type Reader,
+  Writer,
 } from '@pulseseal/protocol';
 import { type Epoch, newSegment, type Segment } from './epoch.ts';
 import { limits } from './limits.ts';
@@ -20,8 +21,29 @@ export interface EpochProgress {
 
 const STATES = ['open', 'sealed', 'disputed'] as const;
 
-export function encodeCheckpoint(epochs: Iterable<Epoch>): Uint8Array {
-  return encodeItem([1, [...epochs].map(encodeProgress)]);
+/** One checkpoint in the making: a ward's epochs are too many for one go beside live frames. */
+export interface CheckpointPass {
+  /** Encodes the next so many epochs as they are now. False: all are done. */
+  advance(epochs: number): boolean;
+  /** The checkpoint, once `advance` answered false. */
+  finish(): Uint8Array;
+}
+
+/**
+ * Of the epochs that there are now. Each may be encoded later, with more of its messages in it: those are seen as
+ * repeated after a restart. What is acknowledged afterwards must have been taken before the pass began.
+ */
+export function beginCheckpoint(epochs: Iterable<Epoch>): CheckpointPass {
+  const all = [...epochs];
+  const parts = [new Writer(16).array(2).uint(1).array(all.length).finish()];
+  return {
+    advance(count) {
+      const end = Math.min(all.length, parts.length - 1 + count);
+      while (parts.length - 1 < end) parts.push(encodeItem(encodeProgress(all[parts.length - 1]!)));
+      return parts.length - 1 < all.length;
+    },
+    finish: () => concat(...parts),
+  };
 }
 
 function encodeProgress(epoch: Epoch): CborValue {

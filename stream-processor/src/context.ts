@@ -4,6 +4,7 @@ import type { Asks } from './asks.ts';
 import type { Counts } from './counts.ts';
 import { limits } from './limits.ts';
 import type { ProcessorPorts } from './ports.ts';
+import { rememberHead } from './same-head.ts';
 import type { ProcessorSettings } from './settings.ts';
 
 /** What every step works with. Facts collect in `events` and leave together at the end of a turn. */
@@ -11,6 +12,8 @@ export interface Context {
   readonly ports: ProcessorPorts;
   readonly settings: ProcessorSettings;
   readonly crypto: CryptoProvider;
+  /** For receipts alone. */
+  readonly headCrypto: CryptoProvider;
   readonly counts: Counts;
   readonly asks: Asks;
   emit(event: CareEvent): void;
@@ -31,6 +34,7 @@ export function createContext(ports: ProcessorPorts, settings: ProcessorSettings
     ports,
     settings,
     crypto,
+    headCrypto: rememberHead(crypto),
     counts,
     asks,
     emit: (event) => void events.push(event),

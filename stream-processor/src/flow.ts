@@ -2,7 +2,7 @@ import { toHex } from '@pulseseal/crypto';
 import { type Message, Refusal } from '@pulseseal/protocol';
 import { Failure } from '@pulseseal/runtime';
 import { createAnchorWatch } from './anchors.ts';
-import { encodeCheckpoint, parseCheckpoint } from './checkpoint.ts';
+import { beginCheckpoint, type CheckpointPass, parseCheckpoint } from './checkpoint.ts';
 import type { Context } from './context.ts';
 import { createDocuments } from './documents.ts';
 import type { Epoch } from './epoch.ts';
@@ -30,7 +30,10 @@ export interface Flow {
   /** Asks the ledger; the answer is applied by a later call of `applyAnchors`. */
   askLedger(): Promise<void>;
   applyAnchors(): void;
-  /** Saves progress; afterwards what it covers may be acknowledged. */
+  /** Progress, to be encoded between turns; once it is saved, what was taken before it began may be acknowledged. */
+  beginCheckpoint(): CheckpointPass;
+  saveCheckpoint(pass: CheckpointPass): Promise<void>;
+  /** Both at once. */
   checkpoint(): Promise<void>;
   readonly barrier: number | undefined;
   readonly epochs: Iterable<Epoch>;
@@ -45,6 +48,8 @@ export function createFlow(ctx: Context): Flow {
   const anchors = createAnchorWatch(ctx, () => epochs.all());
   let answers: Awaited<ReturnType<typeof anchors.ask>>;
   const cardsSaved = new WeakMap<Epoch, number>();
+  /** Epochs that messages came for since their cards were looked at. */
+  const touched = new Set<Epoch>();
 
   const takeOne = async (one: Received): Promise<void> => {
     const { message, rid, arrivedMs, position } = one;
@@ -77,12 +82,14 @@ export function createFlow(ctx: Context): Flow {
       await takeForEpoch(epoch, message, arrivedMs, position);
   };
   const takeForEpoch = async (epoch: Epoch, message: Message, arrivedMs: number, position: number): Promise<void> => {
+    touched.add(epoch);
     if (message.kind === 'frame') takeFrame(ctx, epoch, message, arrivedMs, position);
     else if (message.kind === 'signed' && message.typ === 'close') await takeClose(ctx, epoch, message);
     else if (message.kind === 'leaves') await takeLeaves(ctx, epoch, message);
     else if (message.kind === 'receipt') await takeReceipt(ctx, epoch, message);
     else if (message.kind === 'gaps') takeGaps(ctx, epoch, message);
   };
+  const saveCheckpoint = (pass: CheckpointPass) => ports.state.save(CHECKPOINT, pass.finish());
   return {
     async resume() {
       await epochs.resume();
@@ -107,10 +114,12 @@ export function createFlow(ctx: Context): Flow {
         }
       }
       // A card comes once in ten segments: a restart must find it again.
-      for (const epoch of epochs.all()) {
-        if (epoch.cards.size === (cardsSaved.get(epoch) ?? 0)) continue;
-        cardsSaved.set(epoch, epoch.cards.size);
-        await epochs.saveRecord(epoch);
+      for (const epoch of touched) {
+        if (epoch.cards.size !== (cardsSaved.get(epoch) ?? 0)) {
+          await epochs.saveRecord(epoch);
+          cardsSaved.set(epoch, epoch.cards.size);
+        }
+        touched.delete(epoch);
       }
     },
     async tick() {
@@ -134,7 +143,13 @@ export function createFlow(ctx: Context): Flow {
       if (answers !== undefined) anchors.apply(answers);
       answers = undefined;
     },
-    checkpoint: () => ports.state.save(CHECKPOINT, encodeCheckpoint(epochs.all())),
+    beginCheckpoint: () => beginCheckpoint(epochs.all()),
+    saveCheckpoint,
+    checkpoint() {
+      const pass = beginCheckpoint(epochs.all());
+      pass.advance(Number.POSITIVE_INFINITY);
+      return saveCheckpoint(pass);
+    },
     get barrier() {
       return epochs.barrier;
     },

@@ -2,6 +2,8 @@
 export const limits = {
   /** Messages of one turn: about 10 ms of work, so timers keep their period. */
   batchMessages: 256,
+  /** Epochs of a checkpoint that are encoded between two turns: about 2 ms of work with a minute of frames in each. */
+  checkpointEpochs: 32,
   /** Largest frame a gateway may allow (beacon field 8). */
   frameBytes: 16_384,
   /** Devices watched by one processor. */

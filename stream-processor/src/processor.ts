@@ -1,6 +1,7 @@
 import type { CareEvent } from '@pulseseal/protocol';
 import { createSerial, Failure } from '@pulseseal/runtime';
 import { createAsks } from './asks.ts';
+import type { CheckpointPass } from './checkpoint.ts';
 import { createContext } from './context.ts';
 import { createCounts, type ProcessorTotals } from './counts.ts';
 import { createFlow } from './flow.ts';
@@ -35,6 +36,8 @@ export function createStreamProcessor(
   /** Facts were not handed over at the stop: saved progress would count them as done. */
   let isBehind = false;
   let checkpointMs = Number.NEGATIVE_INFINITY;
+  let saving: Saving | undefined;
+  let writing: Promise<void> | undefined;
   let cancel: (() => void)[] = [];
   let loop: Promise<void> | undefined;
 
@@ -64,27 +67,52 @@ export function createStreamProcessor(
       }
     }
   };
-  const send = async () => {
-    for (const { rid, message } of flow.outgoing()) {
-      try {
-        await toEdge.publish(`${rid}/a`, message);
-      } catch {
-        counts.note('edge-unreachable');
-      }
-    }
+  /** All at once: the bus syncs them together. */
+  const send = async (outgoing: ReturnType<typeof flow.outgoing>) => {
+    const sent = outgoing.map(({ rid, message }) =>
+      toEdge.publish(`${rid}/a`, message).catch(() => counts.note('edge-unreachable')),
+    );
+    await Promise.all(sent);
   };
-  const acknowledge = async (force: boolean) => {
-    if (taken.length === 0 || isBehind) return;
-    const isDue = force || wall.monotonicMs() - checkpointMs >= all.checkpointMs;
-    if (!isDue && taken.length < limits.heldFrames) return;
-    checkpointMs = wall.monotonicMs();
-    await flow.checkpoint();
+  /** How many of `taken` may be acknowledged: what waits for something must come again after a restart. */
+  const doneCount = (): number => {
     const barrier = taken.length > limits.unacknowledged ? undefined : flow.barrier;
     const done = barrier === undefined ? taken.length : taken.findIndex((position) => position >= barrier);
-    const count = done < 0 ? taken.length : done;
+    return done < 0 ? taken.length : done;
+  };
+  const release = async (count: number) => {
     if (count === 0) return;
     await feed.acknowledge(taken[count - 1]!);
     taken = taken.slice(count);
+  };
+  /** A little after each turn: frames wait neither for the encoding of a whole ward nor for its disk. */
+  const acknowledge = () => {
+    if (isBehind || writing !== undefined) return;
+    if (saving === undefined) {
+      const isDue = wall.monotonicMs() - checkpointMs >= all.checkpointMs || taken.length >= limits.heldFrames;
+      if (taken.length === 0 || !isDue) return;
+      checkpointMs = wall.monotonicMs();
+      saving = { pass: flow.beginCheckpoint(), count: doneCount() };
+    }
+    if (saving.pass.advance(limits.checkpointEpochs)) return;
+    const { pass, count } = saving;
+    writing = flow
+      .saveCheckpoint(pass)
+      .then(() => release(count))
+      .catch((error: unknown) => logger.error({ code: nameOf(error) }, 'progress was not saved; it is saved later'))
+      .finally(() => {
+        writing = undefined;
+      });
+    saving = undefined;
+  };
+  const acknowledgeAll = async () => {
+    await writing;
+    saving = undefined;
+    if (taken.length === 0 || isBehind) return;
+    checkpointMs = wall.monotonicMs();
+    const count = doneCount();
+    await flow.checkpoint();
+    await release(count);
   };
   /** A disk that is full or away stops the feed here; what was done already is seen as repeated. */
   const takeAll = async (messages: Messages): Promise<boolean> => {
@@ -104,30 +132,45 @@ export function createStreamProcessor(
       if (!(await takeAll(messages))) return;
       if (!(await handOver(ctx.takeEvents()))) return;
       for (const { position } of messages) taken.push(position);
-      await acknowledge(false);
+      acknowledge();
     });
-  const tick = () =>
-    serial(async () => {
+  const tick = async () => {
+    let outgoing: ReturnType<typeof flow.outgoing> = [];
+    await serial(async () => {
       flow.applyAnchors();
       await flow.tick();
       if (!(await handOver(ctx.takeEvents()))) return;
-      await send();
-      await acknowledge(false);
+      // Made now: a rack speaks of what the twin holds.
+      outgoing = flow.outgoing();
+      acknowledge();
     });
+    await send(outgoing);
+  };
   const guard = (task: () => Promise<unknown>, text: string) => () =>
     void task().catch((error: unknown) => logger.error({ code: nameOf(error) }, text));
+  /** The next messages are read while those before them are worked off. */
   const follow = async () => {
+    let next: Promise<Messages> | undefined;
     while (!stopping.signal.aborted) {
       try {
-        const messages = await feed.receive(limits.batchMessages, stopping.signal);
-        if (messages.length > 0) await turn(messages);
-        else if (!stopping.signal.aborted) await pause(all.tickMs);
+        const reading = next ?? feed.receive(limits.batchMessages, stopping.signal);
+        next = undefined;
+        const messages = await reading;
+        if (messages.length === 0) {
+          if (!stopping.signal.aborted) await pause(all.tickMs);
+          continue;
+        }
+        next = feed.receive(limits.batchMessages, stopping.signal);
+        // Its error is met in its own round.
+        next.catch(() => {});
+        await turn(messages);
       } catch (error) {
-        if (stopping.signal.aborted) return;
+        if (stopping.signal.aborted) break;
         logger.error({ code: nameOf(error) }, 'a turn failed; the feed is read again after a pause');
         await pause(all.sinkRetryMs);
       }
     }
+    await next?.catch(() => {});
   };
   let ticking = false;
   const tickOnce = async () => {
@@ -158,10 +201,10 @@ export function createStreamProcessor(
       await loop;
       await serial(async () => {
         await handOver(ctx.takeEvents());
-        await acknowledge(true);
+        await acknowledgeAll();
       });
     },
-    flush: () => serial(() => acknowledge(true)),
+    flush: () => serial(acknowledgeAll),
     get totals() {
       return counts.totals;
     },
@@ -169,6 +212,12 @@ export function createStreamProcessor(
 }
 
 type Messages = readonly FeedMessage[];
+
+/** Progress that is being saved, and how many of the taken messages may be acknowledged then. */
+interface Saving {
+  readonly pass: CheckpointPass;
+  readonly count: number;
+}
 
 const nameOf = (error: unknown): string =>
   error instanceof Failure ? error.code : error instanceof Error ? error.name : 'unknown';

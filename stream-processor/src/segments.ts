@@ -258,7 +258,7 @@ export function takeReceipt(ctx: Context, epoch: Epoch, message: ReceiptMessage)
 function useReceipt(ctx: Context, epoch: Epoch, segment: Segment, bytes: Uint8Array): void {
   if (segment.isAnchored || segment.receipt !== undefined || epoch.gateway === null) return;
   const receipt = parseReceipt(bytes);
-  const root = verifyReceipt(receipt, logLeaf(segment.close!.raw, ctx.crypto), epoch.gateway.key, ctx.crypto);
+  const root = verifyReceipt(receipt, logLeaf(segment.close!.raw, ctx.crypto), epoch.gateway.key, ctx.headCrypto);
   segment.receipt = { size: receipt.inclusion.size, root };
 }
 

@@ -76,6 +76,7 @@ if (!isQuick && outAt < 0)
         results,
         FIGURES.map((figure) => figure.name),
       ),
+      FIGURES.map((figure) => figure.title),
     ),
   );
 if (failed.length > 0) console.error(`Did not finish: ${failed.join(', ')}`);

@@ -9,8 +9,8 @@ import { maxUnsynced } from './settings.ts';
 export interface Keeper {
   /** Throws `journal-behind` when too much waits. */
   add(record: JournalRecord): void;
-  /** A place in the order of records: what `whole` gives stands between the two phases of a checkpoint. */
-  addCheckpoint(whole: readonly JournalRecord[]): void;
+  /** A place in the order of records: each twin stands whole somewhere between the two phases of a checkpoint. */
+  addPhase(phase: CheckpointPhase): void;
   /** Records since the last checkpoint. */
   readonly sinceCheckpoint: number;
   /** Resolves when all that was added is synced. Rejects when the journal refuses; the records are kept. */
@@ -57,9 +57,9 @@ export function createKeeper(journal: TwinJournal, logger: Logger, nextNumber: n
       waiting.push(encodeRecord(record, number++));
       sinceCheckpoint++;
     },
-    addCheckpoint(whole) {
-      waiting.push('begin', ...whole.map((record) => encodeRecord(record, number++)), 'end');
-      sinceCheckpoint = 0;
+    addPhase(phase) {
+      waiting.push(phase);
+      if (phase === 'begin') sinceCheckpoint = 0;
     },
     get sinceCheckpoint() {
       return sinceCheckpoint;

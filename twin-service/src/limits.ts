@@ -62,3 +62,13 @@ export const silence = {
   /** A stream's frames are noted at most this often: the twin's journal need not hold every wave block. */
   noteMs: 4000,
 } as const;
+
+/** Jobs over all twins, cut so that a reading never waits for more than a few milliseconds of one. */
+export const slices = {
+  /** A second's look at every twin: 5,000 within the second. */
+  ticks: { atOnce: 64, gapMs: 10 },
+  /** Whole twins for a checkpoint: each with a day of trends is a millisecond of work or two. */
+  snapshots: { atOnce: 2, gapMs: 10 },
+  /** Pictures for boards: 1,500 changed patients within the second. */
+  pictures: { atOnce: 16, gapMs: 10 },
+} as const;

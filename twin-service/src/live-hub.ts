@@ -1,7 +1,9 @@
 import type { LiveMessage, WaveBlock } from '@pulseseal/protocol';
-import type { Clock } from '@pulseseal/runtime';
+import type { CancelTimer, Clock } from '@pulseseal/runtime';
 import type { Viewer } from './desk.ts';
+import { slices } from './limits.ts';
 import type { TwinService } from './service.ts';
+import { inSlices } from './slices.ts';
 
 /** Bounds of what waits for a slow client. Waves go first, then pictures; alerts never, then the client itself. */
 export const liveLimits = {
@@ -67,12 +69,13 @@ export function createLiveHub(service: TwinService, wall: Clock): LiveHub {
       }
     }),
   ];
+  let cancelDrawing: CancelTimer = () => {};
   const beat = () => {
     const now = changed;
     changed = new Set();
-    // One drawing a patient serves all clinicians, who see the same.
-    const drawn = new Map<string, string>();
     const tick = text({ type: 'tick', nowMs: service.nowMs() });
+    // Those that wait longest first; what a round did not come to leads the next one.
+    const due = new Set<string>();
     for (const [client, { stale }] of clients) {
       if (client.isExpired()) {
         clients.delete(client);
@@ -80,17 +83,26 @@ export function createLiveHub(service: TwinService, wall: Clock): LiveHub {
         continue;
       }
       for (const patient of now) stale.add(patient);
-      for (const patient of stale) {
-        if (client.bufferedBytes() > liveLimits.patientBufferBytes) break;
-        stale.delete(patient);
-        const key = `${client.viewer.role} ${patient}`;
-        const known = drawn.get(key);
-        const shown = service.maySee(client.viewer, patient) ? (known ?? drawing(patient, client.viewer)) : undefined;
-        if (shown === undefined) continue;
-        drawn.set(key, shown);
-        deliver(client, shown);
-      }
-      if (clients.has(client)) deliver(client, tick);
+      for (const patient of stale) due.add(patient);
+      deliver(client, tick);
+    }
+    cancelDrawing();
+    cancelDrawing = inSlices(wall, [...due], slices.pictures, (patients) => {
+      for (const patient of patients) tellPicture(patient);
+      return true;
+    });
+  };
+  /** One drawing serves all clinicians, who see the same. */
+  const tellPicture = (patient: string) => {
+    const drawn = new Map<string, string | undefined>();
+    for (const [client, { stale }] of clients) {
+      if (!stale.has(patient) || client.bufferedBytes() > liveLimits.patientBufferBytes) continue;
+      stale.delete(patient);
+      if (!service.maySee(client.viewer, patient)) continue;
+      const { role } = client.viewer;
+      if (!drawn.has(role)) drawn.set(role, drawing(patient, client.viewer));
+      const shown = drawn.get(role);
+      if (shown !== undefined) deliver(client, shown);
     }
   };
   const drawing = (patient: string, viewer: Viewer) => {
@@ -114,6 +126,7 @@ export function createLiveHub(service: TwinService, wall: Clock): LiveHub {
     },
     stop() {
       for (const stop of stops) stop();
+      cancelDrawing();
       for (const client of clients.keys()) client.close('stopping');
       clients.clear();
     },

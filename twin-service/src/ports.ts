@@ -7,8 +7,9 @@ export interface TwinJournal {
   /** Hands over every readable record since the last complete checkpoint in order, and says how many were damaged: a watch goes on without them. */
   replay(handler: (record: Uint8Array) => void): Promise<{ readonly damaged: number }>;
   /**
-   * `begin`: what follows is a whole picture of all twins. `end`: it is complete and synced; from now on a replay may
-   * start at its beginning, and what stands before may be removed.
+   * `begin`: every twin follows whole, between records of others and its own: what stands before its picture has its
+   * effect in it. `end`: all are complete and synced; from now on a replay may start at the beginning, and what stands
+   * before may be removed.
    */
   checkpoint(phase: CheckpointPhase): Promise<void>;
   close(): Promise<void>;

@@ -1,5 +1,5 @@
 import type { CareEvent, Reading, ShownAlert, WaveBlock } from '@pulseseal/protocol';
-import type { Count } from '@pulseseal/runtime';
+import type { CancelTimer } from '@pulseseal/runtime';
 import { shownAlert } from './board-view.ts';
 import { step } from './decide.ts';
 import type { Desk, Viewer } from './desk.ts';
@@ -8,11 +8,12 @@ import type { TwinCommand, TwinEvent } from './events.ts';
 import { twinFailure } from './failures.ts';
 import { snapshotRecords } from './journal-record.ts';
 import { createKeeper } from './keeper.ts';
-import { limits, silence } from './limits.ts';
+import { limits, silence, slices } from './limits.ts';
 import type { TwinPorts } from './ports.ts';
 import { replayInto } from './replay.ts';
 import type { PatientEntry, TwinSettings } from './settings.ts';
 import { alivePeriodMs, checkTwinSettings, defaultCheckpointRecords } from './settings.ts';
+import { inSlices } from './slices.ts';
 import type { Twin } from './state.ts';
 import { newTwin } from './state.ts';
 
@@ -148,24 +149,57 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
     if (event.kind === 'wave') wavesHeard.tell(event.block);
     else if (event.kind === 'readings') for (const reading of event.readings) readingsHeard.tell(reading);
   };
-  const tick = () => {
+  const tick = (patients: readonly string[]) => {
     const nowMs = data.nowMs();
     const watched = settings.watchesGateway === false ? null : edge;
     const at = wallMs();
-    for (const patient of twins.keys()) run(patient, { kind: 'tick', nowMs, wallMs: at, speed, edge: watched });
-    if (at - aliveAtMs >= alivePeriodMs) {
-      aliveAtMs = at;
-      keeper.add({ alive: { dataMs: nowMs } });
-    }
-    if (keeper.sinceCheckpoint >= checkpointRecords) keeper.addCheckpoint([...twins.values()].flatMap(snapshotRecords));
+    for (const patient of patients) run(patient, { kind: 'tick', nowMs, wallMs: at, speed, edge: watched });
   };
-  const safeTick = () => {
+  const noteAlive = () => {
+    const at = wallMs();
+    if (at - aliveAtMs < alivePeriodMs) return;
+    aliveAtMs = at;
+    keeper.add({ alive: { dataMs: data.nowMs() } });
+  };
+  /** A failure is counted and the watch goes on: what is not synced yet is kept and tried again. */
+  const guarded = (task: () => void): boolean => {
+    let isDone = true;
     try {
-      tick();
+      task();
     } catch {
-      count(counts.tickErrors);
+      isDone = false;
+      counts.tickErrors.add();
     }
-    keeper.flush().catch(() => count(counts.tickErrors));
+    keeper.flush().catch(() => counts.tickErrors.add());
+    return isDone;
+  };
+  let cancelTicks: CancelTimer = () => {};
+  const look = () => {
+    cancelTicks();
+    cancelTicks = inSlices(wall, [...twins.keys()], slices.ticks, (patients, isLast) => {
+      guarded(() => {
+        tick(patients);
+        if (!isLast) return;
+        noteAlive();
+        if (keeper.sinceCheckpoint >= checkpointRecords && !isCheckpointing) checkpoint();
+      });
+      return true;
+    });
+  };
+  let cancelCheckpoint: CancelTimer = () => {};
+  let isCheckpointing = false;
+  /** One that does not get to its end does not count: the next one begins anew. */
+  const checkpoint = () => {
+    isCheckpointing = true;
+    keeper.addPhase('begin');
+    cancelCheckpoint = inSlices(wall, [...twins.keys()], slices.snapshots, (patients, isLast) => {
+      const isDone = guarded(() => {
+        for (const patient of patients) for (const record of snapshotRecords(twins.get(patient)!)) keeper.add(record);
+        if (isLast) keeper.addPhase('end');
+      });
+      isCheckpointing = isDone && !isLast;
+      return isDone;
+    });
   };
   const watch = (entry: PatientEntry) => {
     const scale = entry.scale ?? 1;
@@ -185,7 +219,7 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
   }
   keeper.add({ alive: { dataMs: data.nowMs() } });
   await keeper.flush();
-  const cancel = wall.every(silence.periodMs, safeTick);
+  const cancel = wall.every(silence.periodMs, look);
 
   const desk = createDesk(twins, entryOf, data, speed);
 
@@ -225,7 +259,7 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
     nowMs: () => data.nowMs(),
     speed,
     async stop() {
-      cancel();
+      for (const stopped of [cancel, cancelTicks, cancelCheckpoint]) stopped();
       keeper.add({ alive: { dataMs: data.nowMs() } });
       await keeper.flush();
       await journal.close();
@@ -245,5 +279,3 @@ function pick(held: {
   const { id, code, text, value, unit, atMs, grade } = held;
   return { id, code, text, value, unit, atMs, grade };
 }
-
-const count = (counter: Count) => counter.add();

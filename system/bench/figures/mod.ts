@@ -2,6 +2,7 @@ import type { Figure } from '../lib/figure.ts';
 import { flood, forged } from './attacks.ts';
 import { bytes } from './bytes.ts';
 import { disk } from './disk.ts';
+import { latency } from './latency.ts';
 import { memory } from './memory.ts';
 import { restart } from './restart.ts';
 import { signatures } from './signatures.ts';
@@ -13,6 +14,7 @@ export const FIGURES: readonly Figure[] = [
   throughput,
   throughputTls,
   signatures,
+  latency,
   bytes,
   memory,
   disk,

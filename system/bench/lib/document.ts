@@ -22,8 +22,9 @@ export function readRecords(dir: string, order: readonly string[]): ResultRecord
   return records.sort((a, b) => order.indexOf(a.figure) - order.indexOf(b.figure));
 }
 
-/** `docs/benchmarks.md`, made of the results alone: no figure in it can differ from what was measured. */
-export function documentOf(records: readonly ResultRecord[]): string {
+/** `docs/benchmarks.md`, made of the results alone: no figure in it can differ from what was measured. `titles`: of all figures. */
+export function documentOf(records: readonly ResultRecord[], titles: readonly string[]): string {
+  const missing = titles.filter((title) => records.every((record) => record.title !== title));
   const rows = records.flatMap((record) =>
     record.lines.map((line) => `| ${[line.name, line.asked, line.aim, line.measured, verdictOf(line)].join(' | ')} |`),
   );
@@ -34,8 +35,8 @@ export function documentOf(records: readonly ResultRecord[]): string {
     '`npm run bench -- --quick` looks with fewer rounds and writes nothing, `--list` names the figures. This page is made of the',
     'JSON files in `system/bench/results/`; a test holds the two together. A0 is the rate of bare `crypto.verify` calls with',
     'ML-DSA-65 on one core; "bare aedes" is the broker alone with an async hook that does nothing. Read ratios, not rates:',
-    'they compare what ran in the same minute on the same core. The machine of these results was busy with other work. Not',
-    'measured yet: frame to alert at a WebSocket client.',
+    'they compare what ran in the same minute on the same core. The machine of these results was busy with other work.',
+    ...(missing.length === 0 ? [] : [`Not measured yet: ${missing.join('; ')}.`]),
     '',
     '| figure | asked | aim | measured | verdict |',
     '| --- | --- | --- | --- | --- |',

@@ -9,8 +9,8 @@ export interface Ward {
   readonly entries: readonly WardEntry[];
   entry(patient: string): WardEntry | undefined;
   byRid(rid: string): { readonly patient: string; readonly owner: Uint8Array } | undefined;
-  admit(person: Person, rid: Uint8Array): Promise<WardEntry>;
-  pin(acceptance: Acceptance): Promise<void>;
+  admit(people: readonly { readonly person: Person; readonly rid: Uint8Array }[]): Promise<void>;
+  pin(acceptances: readonly Acceptance[]): Promise<void>;
 }
 
 export interface WardEntry {
@@ -35,7 +35,13 @@ export async function openWard(
     (bytes) => JSON.parse(new TextDecoder().decode(open(new Uint8Array(bytes)))) as WardEntry[],
     () => [] as WardEntry[],
   );
-  const entries = new Map(known.map((entry) => [entry.patient, entry]));
+  const entries = new Map<string, WardEntry>();
+  const byRid = new Map<string, WardEntry>();
+  const enter = (entry: WardEntry) => {
+    entries.set(entry.patient, entry);
+    byRid.set(entry.rid, entry);
+  };
+  for (const entry of known) enter(entry);
   const save = async () => {
     await writeFile(`${path}.new`, seal(new TextEncoder().encode(JSON.stringify([...entries.values()]))), {
       mode: 0o600,
@@ -48,24 +54,30 @@ export async function openWard(
     },
     entry: (patient) => entries.get(patient),
     byRid(rid) {
-      for (const entry of entries.values())
-        if (entry.rid === rid && entry.owner !== null) return { patient: entry.patient, owner: fromHex(entry.owner) };
-      return undefined;
+      const entry = byRid.get(rid);
+      if (entry === undefined || entry.owner === null) return undefined;
+      return { patient: entry.patient, owner: fromHex(entry.owner) };
     },
-    async admit({ patient, name, bed, ageYears }, rid) {
-      const entry: WardEntry = { patient, name, bed, ageYears, rid: toHex(rid), owner: null };
-      entries.set(patient, entry);
+    async admit(people) {
+      if (people.length === 0) return;
+      for (const { person, rid } of people) {
+        const { patient, name, bed, ageYears } = person;
+        enter({ patient, name, bed, ageYears, rid: toHex(rid), owner: null });
+      }
       await save();
-      return entry;
     },
-    async pin({ patient, rid, owner }) {
-      const entry = entries.get(patient);
-      if (entry === undefined || entry.rid !== toHex(rid)) throw new Error(`no invitation was made for ${patient}`);
-      // Pinned once: another owner for the same person needs a new invitation, never a silent change.
-      if (entry.owner !== null && entry.owner !== toHex(owner))
-        throw new Error(`the owner key of ${patient} is not the pinned one`);
-      if (entry.owner !== null) return;
-      entries.set(patient, { ...entry, owner: toHex(owner) });
+    async pin(acceptances) {
+      const pinned: WardEntry[] = [];
+      for (const { patient, rid, owner } of acceptances) {
+        const entry = entries.get(patient);
+        if (entry === undefined || entry.rid !== toHex(rid)) throw new Error(`no invitation was made for ${patient}`);
+        // Pinned once: another owner for the same person needs a new invitation, never a silent change.
+        if (entry.owner !== null && entry.owner !== toHex(owner))
+          throw new Error(`the owner key of ${patient} is not the pinned one`);
+        if (entry.owner === null) pinned.push({ ...entry, owner: toHex(owner) });
+      }
+      if (pinned.length === 0) return;
+      for (const entry of pinned) enter(entry);
       await save();
     },
   };

@@ -116,9 +116,9 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
         return invitations;
       },
       pin: async (acceptances: readonly Acceptance[]) => {
-        for (const acceptance of acceptances) {
-          await ward.pin(acceptance);
-          const entry = ward.entry(acceptance.patient);
+        await ward.pin(acceptances);
+        for (const { patient } of acceptances) {
+          const entry = ward.entry(patient);
           if (entry !== undefined) await twins.watch(patientEntry(entry));
         }
         return sessions.issueCode({ role: 'caregiver', patients: acceptances.slice(0, FAMILY).map((a) => a.patient) });
@@ -221,9 +221,11 @@ async function inviteAll(
   identity: RecipientIdentity,
   isRotation: boolean,
 ): Promise<Invitation[]> {
+  const strangers = people.filter(({ patient }) => ward.entry(patient) === undefined);
+  await ward.admit(strangers.map((person) => ({ person, rid: identity.newRid() })));
   const invitations: Invitation[] = [];
   for (const person of people) {
-    const entry = ward.entry(person.patient) ?? (await ward.admit(person, identity.newRid()));
+    const entry = ward.entry(person.patient)!;
     const made = await identity.invitation(fromHex(entry.rid), isRotation ? PREKEY_LIFE_MS : undefined);
     invitations.push({
       patient: person.patient,
