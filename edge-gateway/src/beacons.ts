@@ -116,7 +116,12 @@ export function createBeacons(
       if (i >= MAX_PREKEYS || ended) await keys.remove(nameOf(serial));
     }
   };
-  const isDue = () => current === undefined || wall.nowMs() > current.validUntilMs - settings.beaconLifeMs / 2;
+  /** Half over, or of a future that a wrong clock showed: its prekey would stay for as long. */
+  const isDue = () => {
+    if (current === undefined) return true;
+    const leftMs = current.validUntilMs - wall.nowMs();
+    return leftMs < settings.beaconLifeMs / 2 || leftMs > settings.beaconLifeMs + settings.skewMs;
+  };
 
   return {
     async start() {

@@ -11,6 +11,7 @@ import {
 } from '@pulseseal/protocol';
 import { type Clock, Failure, type Logger } from '@pulseseal/runtime';
 import type { Catalogue, EpochRow } from './catalogue.ts';
+import { gatewayFailure } from './failures.ts';
 import type { Forwarder } from './forward.ts';
 import type { Identity } from './identity.ts';
 import type { Instruments } from './instruments.ts';
@@ -18,6 +19,7 @@ import type { Journal } from './journal.ts';
 import { RECORD, uint64 } from './journal-record.ts';
 import type { Projection } from './projection.ts';
 import type { GatewaySettings } from './settings.ts';
+import { standingOf } from './standing.ts';
 
 /** Tree heads, receipts and anchors: beside the way, never in it. */
 export interface EvidenceLog {
@@ -59,6 +61,8 @@ export function createEvidenceLog(ports: EvidencePorts, identity: Identity, sett
   let anchoring: Promise<void> | undefined;
   let retryMs = RETRY_LEAST_MS;
   let isStopped = false;
+  let standing: 'unknown' | 'same' | 'behind' = 'unknown';
+  let comparing: Promise<boolean> | undefined;
   let cancelTimer = () => {};
   let cancelRetry = () => {};
   const batchReaders = new Map<number, Set<string>>();
@@ -74,7 +78,35 @@ export function createEvidenceLog(ports: EvidencePorts, identity: Identity, sett
       { size, index: entry, path: projection.tree.inclusion(entry, size) },
       signatureOf(size),
     );
+  /** Before the first head of a start: a folder restored from an older copy must not sign a second history. */
+  const mayGoOn = async (): Promise<boolean> => {
+    if (standing !== 'unknown') return standing === 'same';
+    comparing ??= compare().finally(() => {
+      comparing = undefined;
+    });
+    return comparing;
+  };
+  const compare = async (): Promise<boolean> => {
+    const found = await standingOf(ledger, { id, gateway: identity.thumbprint, tree: projection.tree, catalogue });
+    if (found.kind === 'adopt') await adopt(found.sth, found.size);
+    standing = found.kind === 'behind' ? 'behind' : 'same';
+    if (found.kind !== 'behind') return true;
+    const { code, message } = gatewayFailure(
+      'log-rolled-back',
+      `entries ${found.size}, anchored ${found.anchoredSize}`,
+    );
+    instruments.alarms.add(1, code);
+    instruments.logRolledBack.set(1);
+    logger.error({ code, entries: found.size, anchored: found.anchoredSize }, message);
+    return false;
+  };
+  /** A head that the ledger took and this folder does not hold, over the same entries: the next one must name it. */
+  const adopt = async (sth: Uint8Array, size: number) => {
+    await journal.put(RECORD.sth, 0, 0, wall.nowMs(), sth, (position) => projection.sth(sth, position));
+    await journal.put(RECORD.anchored, 0, 0, wall.nowMs(), uint64(size), () => catalogue.setAnchored(size));
+  };
   const sign = async () => {
+    if (!(await mayGoOn())) return;
     const size = catalogue.entryCount;
     const last = catalogue.lastSth();
     if (size === 0 || size === last?.size) return;
@@ -134,6 +166,7 @@ export function createEvidenceLog(ports: EvidencePorts, identity: Identity, sett
   };
   /** Heads go to the ledger in order, each exactly once: field 7 must match the head it holds. */
   const anchorNext = async (): Promise<boolean> => {
+    if (!(await mayGoOn())) return false;
     const head = catalogue.firstUnanchored();
     if (head === undefined) return false;
     const oldSize = catalogue.anchoredSize;

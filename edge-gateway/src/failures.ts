@@ -9,7 +9,8 @@ export type GatewayFailureCode =
   | 'store-row-missing'
   | 'tls-key-exchange'
   | 'not-started'
-  | 'evidence-absent';
+  | 'evidence-absent'
+  | 'log-rolled-back';
 
 export const GATEWAY_FAILURES: FailureTable<GatewayFailureCode> = {
   'journal-failed': {
@@ -44,6 +45,10 @@ export const GATEWAY_FAILURES: FailureTable<GatewayFailureCode> = {
   'evidence-absent': {
     kind: 'refused',
     text: 'The data folder holds no such evidence yet. Wait for the close and its anchor, or check the reading id.',
+  },
+  'log-rolled-back': {
+    kind: 'broken',
+    text: 'The ledger holds a head over more or other entries than this folder: it is an older copy. Frames are taken, no head is signed. Stop and put the newest folder back, or make a new gateway identity.',
   },
 };
 

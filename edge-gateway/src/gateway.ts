@@ -10,6 +10,7 @@ import { createBans } from './bans.ts';
 import { createBeacons } from './beacons.ts';
 import type { Border } from './border.ts';
 import { createBucket } from './buckets.ts';
+import { watchClock } from './clock-watch.ts';
 import { createControl } from './control.ts';
 import { createDevices, viewOf } from './devices.ts';
 import { disputeEvidence } from './disputes.ts';
@@ -70,7 +71,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
   const settings = gatewaySettings(given);
   const { crypto, wall, data, random, logger, catalogue, keys, ledger, broker } = ports;
   const instruments = createInstruments(ports.metrics);
-  const journal = createJournal(ports.journal, wall);
+  const journal = createJournal(ports.journal, wall, (tookMs) => instruments.commitMs.observe(tookMs));
   const projection = createProjection(catalogue, crypto);
   const store = createEmbeddedStore(catalogue, journal);
   const due = new Set<EpochState>();
@@ -302,6 +303,10 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         for (const epoch of lacking) if (!nackIfDue(border, epoch)) lacking.delete(epoch);
       }),
       wall.every(settings.edgePeriodMs, () => sendEdges(border)),
+      watchClock(wall, (byMs) => {
+        border.alarm('clock-step', '');
+        logger.error({ byMs: Math.round(byMs) }, 'the clock was set: frames are taken, arrival times do not compare');
+      }),
     );
   };
   const handlersOf = (border: Border, desk: RecipientDesk): BrokerHandlers => {
@@ -400,7 +405,9 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       broker.retain(topic.beacon(identity.gid), border.beacons.current.message);
       startTimers(border);
       evidence.start();
-      void border.book.load(border);
+      border.book
+        .load(border)
+        .catch((error: unknown) => logger.warn({ reason: (error as Error).message }, 'edge messages begin with less'));
       void finishAll(border);
       if (ports.servedStore !== undefined) {
         const filler = createStoreFiller(ports.servedStore, journal, catalogue, wall, logger);

@@ -5,7 +5,6 @@ import type { Count, Level, Metrics, Spread } from '@pulseseal/runtime';
 export interface Instruments {
   readonly frames: Count;
   readonly duplicates: Count;
-  readonly acknowledged: Count;
   /** One count per refusal name of the protocol. */
   readonly refusals: Count;
   /** What the broker refused before the protocol saw it. */
@@ -26,6 +25,7 @@ export interface Instruments {
   readonly journalFailed: Level;
   readonly journalCutBytes: Level;
   readonly unanchoredEntries: Level;
+  readonly logRolledBack: Level;
   readonly sessions: Level;
   readonly commitMs: Spread;
   refuse(name: RefusalName): void;
@@ -37,14 +37,15 @@ export type Alarm =
   | 'disputed'
   | 'second-resync'
   | 'journal-failed'
-  | 'journal-damage';
+  | 'journal-damage'
+  | 'log-rolled-back'
+  | 'clock-step';
 
 export function createInstruments(metrics: Metrics): Instruments {
   const refusals = metrics.counter('edge_refusals_total', 'messages refused, by name of the refusal', 'refusal');
   return {
     frames: metrics.counter('edge_frames_total', 'frames verified and journalled, by kind', 'kind'),
     duplicates: metrics.counter('edge_duplicates_total', 'frames that were on disk already'),
-    acknowledged: metrics.counter('edge_acknowledged_total', 'publishes acknowledged after their sync'),
     refusals,
     doors: metrics.counter('edge_door_refusals_total', 'sockets and packets refused by the broker', 'reason'),
     opens: metrics.counter('edge_opens_total', 'epochs opened, by lane', 'lane'),
@@ -69,10 +70,14 @@ export function createInstruments(metrics: Metrics): Instruments {
       'edge_unanchored_entries',
       'entries of the evidence log that no anchored head covers',
     ),
+    logRolledBack: metrics.gauge(
+      'edge_log_rolled_back',
+      '1 while the ledger holds a longer or another log than this folder, and no head is signed',
+    ),
     sessions: metrics.gauge('edge_sessions', 'clients logged in'),
     commitMs: metrics.histogram(
       'edge_commit_ms',
-      'time from arrival to synced, sampled',
+      'time from writing to synced, once per turn of the event loop',
       [1, 2, 5, 10, 25, 50, 100, 250, 1000],
     ),
     refuse: (name) => refusals.add(1, name),

@@ -98,7 +98,8 @@ export function parseRecord(data: Uint8Array): JournalRecord {
   const word = (at: number) => ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0;
   const head = data.length < PREFIX_BYTES ? 0 : word(0);
   const kind = head >>> 27;
-  if (kind < RECORD.start || kind > RECORD.revoked) throw gatewayFailure('journal-format', `kind ${kind}`);
+  if (data.length < PREFIX_BYTES) throw gatewayFailure('journal-format');
+  if (kind < RECORD.start || kind > RECORD.revoked) throw gatewayFailure('journal-format', `record of kind ${kind}`);
   return {
     kind: kind as RecordKind,
     flags: (head >>> 23) & 0xf,

@@ -57,7 +57,8 @@ export interface Journal {
 
 const RECOVER_PERIOD_MS = 1_000;
 
-export function createJournal(log: Log, wall: Clock): Journal {
+/** @param synced is told how long each turn's records waited for the disk. */
+export function createJournal(log: Log, wall: Clock, synced: (tookMs: number) => void = () => {}): Journal {
   const failure = () => gatewayFailure('journal-failed', log.failed?.code ?? '');
   let passed: () => void = () => {};
   let scratch = new Uint8Array(64 * 1024);
@@ -133,7 +134,11 @@ export function createJournal(log: Log, wall: Clock): Journal {
     // One promise for all records of this turn: its only purpose is to notice a failing disk.
     queueMicrotask(() => {
       isWatched = false;
-      log.flush().then(() => release(log.endPosition), fail);
+      const startMs = wall.monotonicMs();
+      log.flush().then(() => {
+        synced(wall.monotonicMs() - startMs);
+        release(log.endPosition);
+      }, fail);
     });
   };
   const write: Journal['write'] = (kind, flags, deviceNumber, arrivedMs, message) => {

@@ -6,6 +6,7 @@ import { createLocalLedger, type Ledger, ledgerCalls, signAct, submitCall } from
 import { createNodeFileSystem, type FileSystem, type Log, openLog } from '@pulseseal/log';
 import { createMessageSigner, parseSigned, topic } from '@pulseseal/protocol';
 import {
+  type Clock,
   createMetrics,
   createSilentLogger,
   createSystemClock,
@@ -64,6 +65,8 @@ export interface WorldOptions {
   readonly settings?: Partial<GatewaySettings>;
   readonly fs?: FileSystem;
   readonly isTls?: boolean;
+  /** The gateway's own, when it is to be wrong. */
+  readonly clock?: Clock;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -119,8 +122,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     const gateway = createGateway(
       {
         crypto,
-        wall: clock,
-        data: clock,
+        wall: options.clock ?? clock,
+        data: options.clock ?? clock,
         random: createSystemRandom(),
         logger: createSilentLogger(),
         metrics,
