@@ -48,9 +48,9 @@ describe.skipIf(absent)('the board in a real browser', () => {
 
   async function open(
     role: 'clinician' | 'caregiver',
-    options: { theme?: 'light' | 'dark'; width?: number; height?: number; ready?: string } = {},
+    options: { theme?: 'light' | 'dark'; width?: number; height?: number; ready?: string; person?: string } = {},
   ): Promise<void> {
-    const { theme = 'light', width = 1440, height = 900 } = options;
+    const { theme = 'light', width = 1440, height = 900, person = 'Ana Silva' } = options;
     // Axe is put in by evaluation, which a content security policy would stop; the page itself runs under it elsewhere.
     const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme });
     page = await context.newPage();
@@ -58,7 +58,7 @@ describe.skipIf(absent)('the board in a real browser', () => {
     page.on('console', (message) => {
       if (/Content Security Policy/.test(message.text())) problems.push(message.text());
     });
-    await page.goto(`${server.url}/#login=${role}&role=${role}&person=Ana%20Silva`);
+    await page.goto(`${server.url}/#login=${role}&role=${role}&person=${encodeURIComponent(person)}`);
     await page
       .locator(options.ready ?? (role === 'clinician' ? '.card' : '.person'))
       .first()
@@ -122,33 +122,76 @@ describe.skipIf(absent)('the board in a real browser', () => {
     expect(facts.reasonPx).toBeGreaterThanOrEqual(24);
   });
 
-  it.each([1, 4, 5, 6, 9])('shows the reason and the numbers whole when %i patients are urgent', async (urgent) => {
-    const alert = server.board('clinician').patients[2]!.alerts[0]!;
+  it.each([
+    [1, 1440, 900],
+    [3, 1440, 900],
+    [4, 1440, 900],
+    [5, 1440, 900],
+    [6, 1440, 900],
+    [9, 1440, 900],
+    [3, 1280, 800],
+    [4, 1280, 800],
+    [9, 1280, 800],
+  ])(
+    'shows the longest reason and the numbers whole when %i patients are urgent, at %i x %i',
+    async (urgent, width, height) => {
+      const reason =
+        'Not alert (3), breathing 26 (3), oxygen 88 (3), systolic pressure 88 (3), pulse 132 (3), on oxygen (2), temperature 39.2 (2); NEWS2 19';
+      const alert = { ...server.board('clinician').patients[2]!.alerts[0]!, reason };
+      server.update((board) => ({
+        ...board,
+        patients: board.patients.map((p, i) => ({
+          ...p,
+          alerts:
+            i < urgent ? [{ ...alert, id: `u${i}`, patient: p.patient, priority: i < 3 ? 'high' : 'medium' }] : [],
+        })),
+      }));
+      await open('clinician', { width, height });
+      const cut = await page.evaluate(() =>
+        [...document.querySelectorAll('.card')].flatMap((card) => {
+          const body = card.querySelector('.card-body')!;
+          const reason = card.querySelector('.card-reason')!.getBoundingClientRect();
+          const numbers = card.querySelector('.card-numbers')!.getBoundingClientRect();
+          const frame = card.getBoundingClientRect();
+          const isWhole =
+            reason.height >= 20 &&
+            reason.bottom <= numbers.top + 1 &&
+            numbers.bottom <= frame.bottom &&
+            [...card.querySelectorAll('.vital-number, .vital-foot, .card-reason')].every(
+              (element) => element.scrollWidth <= element.clientWidth + 1,
+            ) &&
+            body.scrollHeight <= body.clientHeight + 1;
+          return isWhole
+            ? []
+            : [`${card.textContent} ${reason.bottom} ${numbers.top} ${numbers.bottom} ${frame.bottom}`];
+        }),
+      );
+      expect(cut).toEqual([]);
+      expect(await page.locator('.card').count()).toBe(Math.min(urgent, height < 900 ? 5 : 6));
+      expect(
+        await page.evaluate(
+          () =>
+            document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth,
+        ),
+      ).toBe(true);
+    },
+  );
+
+  it('lets patients rest at the foot whose devices were switched off as announced', async () => {
     server.update((board) => ({
       ...board,
-      patients: board.patients.map((p, i) => ({
-        ...p,
-        alerts: i < urgent ? [{ ...alert, id: `u${i}`, patient: p.patient, priority: i < 3 ? 'high' : 'medium' }] : [],
-      })),
+      patients: board.patients.map((p, i) =>
+        i > 15 ? { ...p, alerts: [], restingSinceMs: board.nowMs - 7_200_000 } : p,
+      ),
     }));
     await open('clinician');
-    const cut = await page.evaluate(() =>
-      [...document.querySelectorAll('.card')].flatMap((card) => {
-        const body = card.querySelector('.card-body')!;
-        const reason = card.querySelector('.card-reason')!.getBoundingClientRect();
-        const numbers = card.querySelector('.card-numbers')!.getBoundingClientRect();
-        const frame = card.getBoundingClientRect();
-        const isWhole =
-          reason.height >= 20 &&
-          reason.bottom <= numbers.top + 1 &&
-          numbers.bottom <= frame.bottom &&
-          body.scrollHeight <= body.clientHeight + 1;
-        return isWhole ? [] : [`${card.textContent} ${reason.bottom} ${numbers.top} ${numbers.bottom} ${frame.bottom}`];
-      }),
-    );
-    expect(cut).toEqual([]);
-    expect(await page.locator('.card').count()).toBe(Math.min(urgent, 6));
-    expect(await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight)).toBe(true);
+    expect(await page.locator('.resting li').count()).toBe(8);
+    expect(await page.locator('.resting').innerText()).toMatch(/Quintero, F\.\s+2 h/);
+    expect(await page.locator('.counts').innerText()).toMatch(/8\s+not measured/);
+    expect(await page.locator('.rows-box').evaluate((box) => box.scrollHeight <= box.clientHeight + 1)).toBe(true);
+    expect(await seriousViolations()).toEqual([]);
+    await page.locator('.resting button').first().click();
+    await page.locator('.panel').waitFor();
   });
 
   it('does not call a ward calm because it has no alert', async () => {
@@ -262,6 +305,38 @@ describe.skipIf(absent)('the board in a real browser', () => {
       undefined,
       { timeout: 3_000 },
     );
+  });
+
+  it('asks who it is before the first answer, keeps the name, and lets somebody else take over', async () => {
+    await open('clinician', { person: '' });
+    await page.locator('.top').getByRole('button', { name: 'Who are you?' }).waitFor();
+    await page.keyboard.press('a');
+    await page.locator('.answer').getByText('Going to see').click();
+    expect(await page.locator('.answer [role="alert"]').innerText()).toContain('Write your name first');
+    expect(server.acknowledged).toEqual([]);
+    await page.keyboard.type('Ben <b>Okafor</b>');
+    await page.locator('.answer').getByText('Going to see').click();
+    await page.locator('.card[data-state="acknowledged"]').waitFor();
+    expect(server.acknowledged).toMatchObject([{ comment: 'Going to see', person: 'Ben <b>Okafor</b>' }]);
+    expect(await page.locator('.card[data-state="acknowledged"]').innerText()).toContain('Ben <b>Okafor</b>');
+    await page.locator('.who-name').click();
+    await page.keyboard.type('Cara Lind');
+    await page.keyboard.press('Enter');
+    await page.locator('.who-name', { hasText: 'Cara Lind' }).waitFor();
+    await page.reload();
+    await page.locator('.who-name', { hasText: 'Cara Lind' }).waitFor();
+    expect(await page.getByLabel('Who are you?').count()).toBe(0);
+  });
+
+  it('asks a caregiver for a name once, with the first "I have it"', async () => {
+    await open('caregiver', { person: '', width: 390, height: 844 });
+    await page.getByRole('button', { name: 'I have it' }).first().click();
+    expect(server.acknowledged).toEqual([]);
+    await page.getByLabel('Your name').fill('Eva');
+    await page.keyboard.press('Enter');
+    await page.getByText('Eva has it').waitFor();
+    expect(server.acknowledged[0]?.person).toBe('Eva');
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   });
 
   it('announces a new high alert at once and others politely', async () => {

@@ -64,9 +64,15 @@ export async function startFakeServer(distFolder: string, now: () => number = Da
     if (path.startsWith('/api/')) {
       const role = roleOf(request.headers.authorization?.replace('Bearer ', ''));
       if (role === undefined) return json(401, {});
+      if (path === '/api/person') {
+        const { person = '' } = await body();
+        people[role] = person;
+        return json(200, { person });
+      }
       if (path === '/api/board') return json(200, boards[role]);
       const answer = /^\/api\/alerts\/([^/]+)\/acknowledge$/.exec(path);
       if (answer !== null) {
+        if (people[role] === '') return json(403, { error: 'name-needed' });
         const { comment = '' } = await body();
         const id = decodeURIComponent(answer[1] ?? '');
         const found = boards[role].patients.flatMap((patient) => patient.alerts).find((alert) => alert.id === id);

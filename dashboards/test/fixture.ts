@@ -80,6 +80,7 @@ function patientFixture(index: number, nowMs: number): ShownPatient {
       },
     ],
     alerts: alertsOf(index, patient, nowMs, values),
+    restingSinceMs: null,
   };
 }
 

@@ -52,6 +52,21 @@ describe('order of the ward', () => {
     ).toEqual(['high', 'high-taken', 'medium', 'medium-taken', 'score', 'calm']);
   });
 
+  it('lets those rest at the foot of whom nothing is awaited, unless an alert waits for an answer', () => {
+    const resting = (p: ShownPatient): ShownPatient => ({ ...p, restingSinceMs: 1 });
+    const all = [
+      resting(patient('off', null, { upper: 9 })),
+      resting(patient('off-taken', 'high', { state: 'acknowledged' })),
+      resting(patient('off-waiting', 'medium')),
+      patient('calm', null),
+    ];
+    const arrangement = arrange(all);
+    expect(arrangement.first.map((p) => p.patient)).toEqual(['off-waiting']);
+    expect(arrangement.rows.map((p) => p.patient)).toEqual(['calm']);
+    expect(arrangement.resting.map((p) => p.patient)).toEqual(['off', 'off-taken']);
+    expect(countPatients(all)).toMatchObject({ resting: 2, medium: 1, calm: 1, high: 0 });
+  });
+
   it('puts low before technical before nothing where scores are equal, then the bed by number', () => {
     expect(sorted(patient('10', null), patient('2', null), patient('8', 'technical'), patient('9', 'low'))).toEqual([
       '9',
@@ -113,6 +128,6 @@ describe('sizes', () => {
   });
 
   it('counts each patient once, by the leading alert', () => {
-    expect(countPatients(ward)).toEqual({ high: 2, medium: 1, low: 1, technical: 1, calm: 19 });
+    expect(countPatients(ward)).toEqual({ high: 2, medium: 1, low: 1, technical: 1, calm: 19, resting: 0 });
   });
 });

@@ -102,6 +102,11 @@ describe('trends', () => {
   it('draws no line through a gap', () => {
     expect(sparkPath([1, 2, null, 3, 4], 10, 10).match(/M/g)).toHaveLength(2);
     expect(sparkPath([null, null], 10, 10)).toBe('');
+    // One unit more is no cliff where the height stands for ten.
+    expect(sparkPath([97, 98], 10, 23)).toBe('M0.0 21.5h0.1L10.0 1.5');
+    expect(sparkPath([97, 98], 10, 23, 10)).toBe('M0.0 12.5h0.1L10.0 10.5');
+    // Written down every second part: one line, and a gap where it was left out for longer.
+    expect(sparkPath([1, null, 2, null, 3, null, null, null, null, 4, null, 5], 10, 10).match(/M/g)).toHaveLength(2);
   });
 
   it('gives the same as a table, hour by hour, newest first', () => {

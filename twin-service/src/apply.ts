@@ -177,6 +177,7 @@ function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
       heardMs: Math.max(device.heardMs, care.atMs),
       // A device that opens an epoch after a pause is back; what it says next tells whether it is worn.
       state: device.state === 'shutdown' ? 'unknown' : device.state,
+      farewell: null,
       newestSeq: -1,
       unsealedSinceWallMs: null,
       leastDelayMs: null,
@@ -195,6 +196,7 @@ function heartbeat(twin: Twin, { care, wallMs, nowMs, delayMs }: Event<'heartbea
     newestSeq: care.eh === device.eh ? Math.max(device.newestSeq, care.seq) : device.newestSeq,
     state: care.state,
     stateSinceWallMs: care.state === device.state ? device.stateSinceWallMs : wallMs,
+    farewell: care.state === 'shutdown' ? { eh: care.eh, seq: care.seq, sealed: false } : null,
     battery: care.battery,
     link: device.link === 'no-session' || device.link === 'not-forwarded' ? 'unknown' : device.link,
     ...delays(device, delayMs),

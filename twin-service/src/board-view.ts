@@ -3,10 +3,11 @@ import type { ShownAlert, ShownDevice, ShownNews2, ShownPatient, ShownValue, Spa
 import { physiologyRules } from './rules/table.ts';
 import type { PatientEntry } from './settings.ts';
 import type { Alert, Held, Twin } from './state.ts';
+import { isAtRest } from './state.ts';
 import { trendValues } from './trend.ts';
 import type { ClinicalView } from './vitals.ts';
 import { expiresAtMs, heldOf, parameterOf, staleAtMs, viewOf } from './vitals.ts';
-import { contributorWords, parameterNames, reasonWords } from './words.ts';
+import { contributorWords, parameterNames, reasonWords, restWords } from './words.ts';
 
 /** What the board has room for, in its order: short name and the codes that may fill it, best first. */
 const shownVitals = [
@@ -57,8 +58,21 @@ export function shownPatient(twin: Twin, entry: PatientEntry, nowMs: number): Sh
     news2: shownNews2(twin, view),
     sparklines: sparklines(twin, values, nowMs),
     devices: Object.values(twin.devices).map(shownDevice),
+    restingSinceMs: restingSinceMs(twin),
     alerts: [...twin.open, ...twin.cleared.slice(-10).reverse()].map((alert) => shownAlert(twin, alert)),
   };
+}
+
+/** When the last of a patient's devices was switched off as announced; null while any is awaited. */
+function restingSinceMs(twin: Twin): number | null {
+  const devices = Object.values(twin.devices).filter((device) => device.eh !== null);
+  if (devices.length === 0 || !devices.every(isAtRest)) return null;
+  return Math.max(...devices.map((device) => device.heardMs));
+}
+
+function resting(twin: Twin) {
+  const kinds = Object.values(twin.devices).flatMap((device) => (isAtRest(device) ? [device.kind] : []));
+  return restWords(kinds, restingSinceMs(twin) !== null);
 }
 
 function shownDevice(device: Twin['devices'][string]): ShownDevice {
@@ -157,8 +171,9 @@ function sparklines(twin: Twin, values: readonly ShownValue[], nowMs: number): S
 /** Low and technical ones order patients of the same score only. */
 const weight = { high: 4000, medium: 1000, low: 6, technical: 4 } as const;
 
-/** Larger = sooner. Open alerts go before every score; an answered one counts half of its weight. */
+/** Larger = sooner. Open alerts go before every score; an answered one counts half of its weight; who is at rest goes last. */
 function urgencyOf(twin: Twin, view: ClinicalView): number {
+  if (restingSinceMs(twin) !== null && !twin.open.some((alert) => alert.state === 'active')) return -1;
   return alertUrgency(twin) + (Object.keys(twin.slots).length === 0 ? 0 : (view.news2?.upper ?? 0) * 10);
 }
 
@@ -185,6 +200,13 @@ function headline(twin: Twin, view: ClinicalView, nowMs: number): string {
 }
 
 function quietHeadline(twin: Twin, view: ClinicalView): string {
+  const { reason } = resting(twin);
+  if (restingSinceMs(twin) !== null) return reason;
+  const words = measuredHeadline(twin, view);
+  return reason === '' ? words : `${words}; ${reason}`;
+}
+
+function measuredHeadline(twin: Twin, view: ClinicalView): string {
   if (Object.keys(twin.slots).length === 0) return 'Nothing measured yet';
   const { news2 } = view;
   if (news2 === null) return 'No score under 16 years';
@@ -194,5 +216,9 @@ function quietHeadline(twin: Twin, view: ClinicalView): string {
 }
 
 function plainHeadline(twin: Twin): string {
-  return mostUrgent(twin)?.plainReason ?? 'Nothing unusual has been noticed.';
+  const top = mostUrgent(twin);
+  if (top !== undefined) return top.plainReason;
+  const { plain } = resting(twin);
+  if (restingSinceMs(twin) !== null) return plain;
+  return plain === '' ? 'Nothing unusual has been noticed.' : `Nothing unusual has been noticed. ${plain}`;
 }

@@ -8,6 +8,7 @@ import type { Twin } from './state.ts';
 
 /** Who looks. A caregiver sees only own people. */
 export interface Viewer {
+  /** Empty until the person gave a name: such a viewer looks and answers nothing. */
   readonly person: string;
   readonly role: Role;
   readonly patients: 'all' | readonly string[];

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { LoginReply, Role } from '@pulseseal/protocol';
 import type { Clock, Random } from '@pulseseal/runtime';
 import type { Viewer } from './desk.ts';
+import { personName } from './person-name.ts';
 
 /** Bounds of logins and sessions. */
 export const sessionLimits = {
@@ -30,10 +31,12 @@ export interface CodeGrant {
 export interface Sessions {
   /** A one-time code for one person, to be told on another way than this one. */
   issueCode(grant: CodeGrant): string;
-  /** `login-refused` for a wrong, used or old code; `rate` when too many were wrong lately. */
+  /** `login-refused` for a wrong, used or old code; `rate` when too many were wrong lately. A text that is no name names nobody. */
   login(code: string, person: string, address: string): LoginReply | 'login-refused' | 'rate';
   /** Who holds a token, or undefined. */
   viewer(token: string): Viewer | undefined;
+  /** Who acts in this session from now on. @returns the name as it is kept, or undefined when it is none. */
+  name(token: string, person: string): string | undefined;
   end(token: string): void;
 }
 
@@ -84,7 +87,7 @@ export function createSessions(clock: Clock, random: Random): Sessions {
       makeRoom(codes, sessionLimits.codes);
       return code;
     },
-    login(code, person, address) {
+    login(code, said, address) {
       if (isLimited(address)) return 'rate';
       const key = hashOf(typed(code));
       const grant = codes.get(key);
@@ -96,6 +99,7 @@ export function createSessions(clock: Clock, random: Random): Sessions {
       const token = Buffer.from(random.bytes(sessionLimits.tokenBytes)).toString('base64url');
       const expiresAtMs = clock.nowMs() + sessionLimits.tokenTtlMs;
       const { role, patients } = grant;
+      const person = personName(said) ?? '';
       sessions.set(hashOf(token), { person, role, patients, expiresAtMs });
       makeRoom(sessions, sessionLimits.sessions);
       return { token, role, person, expiresAtMs };
@@ -109,6 +113,14 @@ export function createSessions(clock: Clock, random: Random): Sessions {
         return undefined;
       }
       return session;
+    },
+    name(token, said) {
+      const key = hashOf(token);
+      const session = sessions.get(key);
+      const person = personName(said);
+      if (session === undefined || person === undefined) return undefined;
+      sessions.set(key, { ...session, person });
+      return person;
     },
     end(token) {
       sessions.delete(hashOf(token));

@@ -70,6 +70,8 @@ export interface DeviceState {
   readonly segmentMs: number;
   readonly state: 'worn' | 'off-body' | 'charging' | 'shutdown' | 'unknown';
   readonly stateSinceWallMs: number;
+  /** The heartbeat that said the device switches off, and whether a close covers it; null = it said nothing of the kind. */
+  readonly farewell: { readonly eh: string; readonly seq: number; readonly sealed: boolean } | null;
   readonly battery: number | null;
   readonly heardWallMs: number;
   readonly heardMs: number;
@@ -157,6 +159,12 @@ export function newTwin(subject: TwinSubject): Twin {
   };
 }
 
+/** A device whose own signature covers that it switched off, and that said nothing since: nothing is awaited of it. */
+export function isAtRest(device: DeviceState): boolean {
+  // A twin of an older journal has no such field.
+  return device.state === 'shutdown' && device.farewell?.sealed === true;
+}
+
 /** NEWS2 is not for patients under 16 (Royal College of Physicians 2017): refused rather than scored wrongly. */
 export const news2MinAgeYears = 16;
 
@@ -175,6 +183,7 @@ export function newDevice(device: string, wallMs: number): DeviceState {
     segmentMs: 60_000,
     state: 'unknown',
     stateSinceWallMs: wallMs,
+    farewell: null,
     battery: null,
     heardWallMs: wallMs,
     heardMs: 0,

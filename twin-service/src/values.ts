@@ -56,6 +56,13 @@ export function graded(twin: Twin, event: Graded): Twin {
   }
   const known = twin.devices[id];
   if (known === undefined || known.eh !== eh || grade !== 'sealed') return { ...twin, slots };
-  const device = { ...known, unsealedSinceWallMs: known.newestSeq >= first + count ? wallMs : null };
+  const end = first + count;
+  const { farewell } = known;
+  const isFarewell = farewell != null && farewell.eh === eh && farewell.seq >= first && farewell.seq < end;
+  const device = {
+    ...known,
+    unsealedSinceWallMs: known.newestSeq >= end ? wallMs : null,
+    farewell: isFarewell ? { ...farewell, sealed: true } : farewell,
+  };
   return { ...twin, slots, devices: { ...twin.devices, [id]: device } };
 }

@@ -148,10 +148,11 @@ export function technicalWords(cause: TechnicalCause, detail: CauseDetail): { re
         plain: `Measurements of the ${device} come late.`,
       };
     case 'charging':
+      return { reason: `${capital(device)} is charging, as it announced`, plain: `The ${device} is charging.` };
     case 'planned-pause':
       return {
-        reason: `${capital(device)} is ${cause === 'charging' ? 'charging' : 'switched off'}, as it announced`,
-        plain: `The ${device} is ${cause === 'charging' ? 'charging' : 'switched off'}.`,
+        reason: `${capital(device)} said that it is switched off; its signature for that has not come`,
+        plain: `The ${device} seems to be switched off.`,
       };
     case 'refused':
       return {
@@ -159,4 +160,18 @@ export function technicalWords(cause: TechnicalCause, detail: CauseDetail): { re
         plain: `Some measurements of the ${device} could not be checked and are not used.`,
       };
   }
+}
+
+/** Devices that were switched off as they announced: for the clinician and for the caregiver; empty without any. */
+export function restWords(kinds: readonly string[], isAll: boolean): { reason: string; plain: string } {
+  if (kinds.length === 0) return { reason: '', plain: '' };
+  const names = [...new Set(kinds.map(deviceWords))];
+  const list = names.join(', ');
+  const are = names.length === 1 ? 'is' : 'are';
+  return isAll
+    ? {
+        reason: `Switched off as announced: ${list}. Nothing is measured`,
+        plain: `Nothing is being measured: the ${names.join(' and the ')} ${are} switched off.`,
+      }
+    : { reason: `${list} switched off as announced`, plain: `The ${names.join(' and the ')} ${are} switched off.` };
 }

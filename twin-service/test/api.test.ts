@@ -157,6 +157,31 @@ describe('REST', () => {
     expect((await get('/api/patients/p9', token)).statusCode).toBe(404);
   });
 
+  it('takes no answer from nobody, and the name that a session gives itself', async () => {
+    const { token, person } = await login(clinicianGrant, '');
+    expect(person).toBe('');
+    await desaturate();
+    const [alert] = (await get('/api/alerts?state=active', token)).json();
+    const refused = await answer(alert.id, token);
+    expect([refused.statusCode, refused.json()]).toEqual([403, { error: 'name-needed' }]);
+    const name = (said: string, by = token) =>
+      api.server.inject({
+        method: 'POST',
+        url: '/api/person',
+        headers: { authorization: `Bearer ${by}` },
+        payload: { person: said },
+      });
+    for (const said of ['', ' ', '12', 'x'.repeat(81), 'Ana\u202eavliS', 'A\u0000na', '\ud800a']) {
+      expect((await name(said)).statusCode, JSON.stringify(said)).toBe(400);
+    }
+    expect((await name('Ana', 'x')).statusCode).toBe(401);
+    expect((await answer(alert.id, token)).statusCode).toBe(403);
+    expect((await name("  Siobha\u0301n   <b>O'Neill ")).json()).toEqual({ person: "Siobh\u00e1n <b>O'Neill" });
+    expect((await answer(alert.id, token)).json()).toMatchObject({
+      acknowledged: { by: "Siobh\u00e1n <b>O'Neill", comment: 'calling' },
+    });
+  });
+
   it('gives a caregiver own people in plain words, and no proof', async () => {
     const { token } = await login(caregiverGrant, 'Eva');
     await desaturate();

@@ -1,5 +1,6 @@
 import { codes } from '@pulseseal/firmware-profiles';
 import { describe, expect, it } from 'vitest';
+import { shownPatient } from '../src/board-view.ts';
 import type { Bedside } from './world.ts';
 import { chartNormal, createBedside } from './world.ts';
 
@@ -203,11 +204,91 @@ describe('silence', () => {
     expect(world.technical()).toEqual(['silence-stream-missing']);
   });
 
-  it('shows an announced pause without calling it gone', () => {
+  it('asks for a look where a device announced its end and no signature covers that yet', () => {
     const world = worn();
     world.beat('strap', 'shutdown');
     world.live(30, () => {});
     expect(world.technical()).toEqual(['silence-planned-pause']);
+    expect(world.twin.open[0]!.reason).toContain('its signature for that has not come');
+    world.grade('strap', world.seq - 1, 1);
+    world.live(1, () => {});
+    expect(world.openTechnical()).toEqual([]);
+  });
+
+  it('lets a device rest that announced its end and signed it, however long', () => {
+    const world = worn();
+    world.beat('strap', 'shutdown');
+    world.grade('strap', 0, world.seq);
+    world.live(3600, () => {});
+    expect(world.technical()).toEqual([]);
+    const shown = shownPatient(world.twin, { patient: 'p1', name: 'Ana', bed: '1' }, world.nowMs);
+    expect(shown).toMatchObject({
+      restingSinceMs: world.nowMs - 3_600_000,
+      urgency: -1,
+      headline: 'Switched off as announced: chest strap. Nothing is measured',
+      plainHeadline: 'Nothing is being measured: the chest strap is switched off.',
+    });
+  });
+
+  it('takes a close over what came before the announcement for no signature of it', () => {
+    const world = worn();
+    world.beat('strap', 'shutdown');
+    world.grade('strap', 0, world.seq - 1);
+    world.live(30, () => {});
+    expect(world.openTechnical()).toEqual(['silence-planned-pause']);
+  });
+
+  it('awaits a device again that opens an epoch or speaks after it was switched off', () => {
+    for (const back of ['epoch', 'heartbeat']) {
+      const world = worn();
+      world.beat('strap', 'shutdown');
+      world.grade('strap', 0, world.seq);
+      world.live(60, () => {});
+      if (back === 'heartbeat') world.beat('strap', 'worn');
+      else world.epoch('strap', 'chest-strap', [{ stream: 1, name: 'heart', codes: [codes.heartRate], ms: 1000 }], 2);
+      world.live(30, () => {});
+      expect(world.openTechnical()).toEqual(['silence-device-gone']);
+    }
+  });
+
+  it('keeps watching the devices that go on when one is switched off, and says which one it was', () => {
+    const world = worn();
+    world.band();
+    world.beat('strap', 'shutdown');
+    world.grade('strap', 0, world.seq);
+    world.live(10, () => {
+      world.say('band', [{ code: codes.spo2, text: '97' }], { grade: 'sealed' });
+    });
+    const shown = () => shownPatient(world.twin, { patient: 'p1', name: 'Ana', bed: '1' }, world.nowMs);
+    expect(shown().restingSinceMs).toBeNull();
+    expect(shown().headline).toContain('chest strap switched off as announced');
+    expect(shown().plainHeadline).toBe('Nothing unusual has been noticed. The chest strap is switched off.');
+    world.live(20, () => {});
+    expect(world.openTechnical()).toEqual(['silence-device-gone']);
+  });
+
+  it('does not end an open alert because the device was switched off', () => {
+    const world = worn();
+    world.band();
+    world.live(15, () => world.say('band', [{ code: codes.spo2, text: '72' }], { grade: 'sealed' }));
+    expect(world.open()).toContain('hard-spo2-low');
+    for (const device of ['strap', 'band']) {
+      world.beat(device, 'shutdown');
+      world.grade(device, 0, world.seq);
+    }
+    world.live(3600, () => {});
+    expect(world.open()).toContain('hard-spo2-low');
+    const shown = shownPatient(world.twin, { patient: 'p1', name: 'Ana', bed: '1' }, world.nowMs);
+    expect(shown.urgency).toBeGreaterThan(1000);
+  });
+
+  it('does not call for a gateway that nobody waits for', () => {
+    const world = worn();
+    world.beat('strap', 'shutdown');
+    world.grade('strap', 0, world.seq);
+    world.edgeLives = false;
+    world.live(60, () => {});
+    expect(world.technical()).toEqual([]);
   });
 
   it('tells readings whose close is held back', () => {

@@ -18,6 +18,7 @@ export async function acknowledge(app: AppContext, alert: ShownAlert, comment: s
       return null;
     }
     if (reply.status === 401) return 'Your session ended. Sign in again, then acknowledge.';
+    if (reply.status === 403) return 'Not acknowledged: write your name first.';
     if (reply.status === 404 || reply.status === 409) return 'This alert is no longer open.';
     return `Not acknowledged: the server refused (${reply.status}). Try again.`;
   } catch {

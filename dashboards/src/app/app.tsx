@@ -1,7 +1,7 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { Caregiver } from './caregiver/caregiver.tsx';
 import type { Ports } from './ports.ts';
-import { defaultPerson, endSession, login, parseLoginFragment, type Session, savedSession } from './session.ts';
+import { endSession, login, namePerson, parseLoginFragment, type Session, savedSession } from './session.ts';
 import { settings } from './settings.ts';
 import { SignIn } from './shared/sign-in.tsx';
 import type { Sound } from './sound.ts';
@@ -51,7 +51,7 @@ export function App(props: AppProps) {
   );
   useEffect(() => {
     const asked = parseLoginFragment(fragment);
-    if (asked !== undefined) void enter(asked.code, asked.person ?? defaultPerson(asked.role));
+    if (asked !== undefined) void enter(asked.code, asked.person ?? '');
   }, [fragment, enter]);
 
   if (phase.kind === 'signing-in')
@@ -60,18 +60,37 @@ export function App(props: AppProps) {
         Signing in …
       </main>
     );
-  if (phase.kind === 'signed-out') return <SignIn ports={ports} message={phase.message} enter={enter} />;
-  return <SignedIn {...props} session={phase.session} leave={leave} />;
+  if (phase.kind === 'signed-out') return <SignIn message={phase.message} enter={enter} />;
+  const renamed = (session: Session) => setPhase({ kind: 'signed-in', session });
+  return <SignedIn {...props} session={phase.session} leave={leave} renamed={renamed} />;
 }
 
-function SignedIn(props: AppProps & { readonly session: Session; readonly leave: (message: string | null) => void }) {
-  const { ports, session, leave, theme, sound } = props;
+interface SignedInProps extends AppProps {
+  readonly session: Session;
+  readonly leave: (message: string | null) => void;
+  readonly renamed: (session: Session) => void;
+}
+
+function SignedIn(props: SignedInProps) {
+  const { ports, session, leave, renamed, theme, sound } = props;
+  const { token } = session;
   const feed = useMemo(
-    () => createFeed(ports, session.token, settings, () => leave('Your session ended. Ask for a new login address.')),
-    [ports, session, leave],
+    () => createFeed(ports, token, settings, () => leave('Your session ended. Ask for a new login address.')),
+    [ports, token, leave],
   );
   useEffect(() => () => feed.close(), [feed]);
-  const context = useMemo(() => ({ ports, feed, session, signOut: () => leave(null) }), [ports, feed, session, leave]);
+  const context = {
+    ports,
+    feed,
+    session,
+    signOut: () => leave(null),
+    async name(person: string) {
+      const named = await namePerson(ports, session, person);
+      if (typeof named === 'string') return named;
+      renamed(named);
+      return null;
+    },
+  };
   return (
     <AppContextHolder value={context}>
       {session.role === 'caregiver' ? (

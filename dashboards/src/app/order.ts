@@ -24,8 +24,13 @@ export function leadingAlert(patient: ShownPatient): ShownAlert | undefined {
     .at(0);
 }
 
+/** Nothing is awaited of the patient's devices, and no alert waits for an answer. */
+export const isResting = (patient: ShownPatient): boolean =>
+  patient.restingSinceMs !== null && !patient.alerts.some((alert) => alert.state === 'active');
+
 /** Open high and medium alerts make a patient urgent, acknowledged or not; scores, low and technical alerts do not. */
 function urgentRank(patient: ShownPatient): number {
+  if (isResting(patient)) return 5;
   const lead = leadingAlert(patient);
   if (lead === undefined || rank[lead.priority] > 1) return 4;
   return rank[lead.priority] * 2 + (lead.state === 'active' ? 0 : 1);
@@ -34,8 +39,9 @@ function urgentRank(patient: ShownPatient): number {
 const bedOrder = new Intl.Collator('en', { numeric: true });
 
 /**
- * Most urgent first: open high, open medium (unacknowledged before acknowledged), then the upper bound of NEWS2, low alerts, technical alerts, bed. Computed here and not taken from the snapshot, because an alert
- * message comes before the patient's next update.
+ * Most urgent first: open high, open medium (unacknowledged before acknowledged), then the upper bound of
+ * NEWS2, low alerts, technical alerts, bed; who is at rest goes last. Computed here and not taken from the snapshot, because an
+ * alert message comes before the patient's next update.
  */
 export function comparePatients(a: ShownPatient, b: ShownPatient): number {
   const urgent = urgentRank(a) - urgentRank(b);
@@ -58,12 +64,15 @@ export interface Arrangement {
   readonly next: readonly ShownPatient[];
   /** One line each. Holds urgent patients only when more are urgent than cards fit: they come first. */
   readonly rows: readonly ShownPatient[];
+  /** Those of whom nothing is awaited, at the foot. */
+  readonly resting: readonly ShownPatient[];
   /** Urgent patients that had to become lines. */
   readonly overflow: number;
 }
 
 /** Cards that fit into 830 px beside 24 lines: three large ones, or fewer large and some small ones. */
-const cardPlans: readonly (readonly [large: number, small: number])[] = [
+type CardPlans = readonly (readonly [large: number, small: number])[];
+const cardPlans: CardPlans = [
   [0, 0],
   [1, 0],
   [2, 0],
@@ -73,15 +82,28 @@ const cardPlans: readonly (readonly [large: number, small: number])[] = [
   [0, 6],
 ];
 
+/** The same where 700 px are left. */
+const lowCardPlans: CardPlans = [
+  [0, 0],
+  [1, 0],
+  [2, 0],
+  [3, 0],
+  [0, 4],
+  [0, 5],
+];
+
 /** Size follows urgency: who must be seen first is largest. */
-export function arrange(patients: readonly ShownPatient[]): Arrangement {
-  const sorted = patients.toSorted(comparePatients);
+export function arrange(patients: readonly ShownPatient[], isLowScreen = false): Arrangement {
+  const plans = isLowScreen ? lowCardPlans : cardPlans;
+  const all = patients.toSorted(comparePatients);
+  const sorted = all.filter((patient) => !isResting(patient));
   const urgent = sorted.filter((patient) => urgentRank(patient) < 4).length;
-  const [large, small] = cardPlans[Math.min(urgent, cardPlans.length - 1)] ?? [0, 0];
+  const [large, small] = plans[Math.min(urgent, plans.length - 1)] ?? [0, 0];
   return {
     first: sorted.slice(0, large),
     next: sorted.slice(large, large + small),
     rows: sorted.slice(large + small),
+    resting: all.filter(isResting),
     overflow: urgent - large - small,
   };
 }
@@ -101,11 +123,14 @@ export interface Counts {
   readonly low: number;
   readonly technical: number;
   readonly calm: number;
+  readonly resting: number;
 }
 
 /** Patients by their leading open alert. */
 export function countPatients(patients: readonly ShownPatient[]): Counts {
-  const counts = { high: 0, medium: 0, low: 0, technical: 0, calm: 0 };
-  for (const patient of patients) counts[leadingAlert(patient)?.priority ?? 'calm'] += 1;
+  const counts = { high: 0, medium: 0, low: 0, technical: 0, calm: 0, resting: 0 };
+  for (const patient of patients) {
+    counts[isResting(patient) ? 'resting' : (leadingAlert(patient)?.priority ?? 'calm')] += 1;
+  }
   return counts;
 }

@@ -13,7 +13,7 @@ export interface Ports {
   request(path: string, options: RequestOptions): Promise<Reply>;
   /** Kept until the tab closes. */
   session: TextStore;
-  /** Kept on this machine: theme, name, shortcuts. Never health data. */
+  /** Kept on this machine: theme, shortcuts. Never health data. */
   local: TextStore;
 }
 

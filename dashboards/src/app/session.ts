@@ -5,6 +5,7 @@ import { settings } from './settings.ts';
 export interface Session {
   readonly token: string;
   readonly role: Role;
+  /** Written beside what this person acknowledges; empty until it was asked for. */
   readonly person: string;
 }
 
@@ -31,11 +32,6 @@ export function parseLoginFragment(fragment: string): LoginFragment | undefined 
   };
 }
 
-/** The name written beside what this person acknowledges, when nobody gave one. */
-export function defaultPerson(role: Role): string {
-  return role === 'caregiver' ? 'Family' : 'Clinician on duty';
-}
-
 /** Exchanges a one-time code for a token. The code is spent after this. */
 export async function login(ports: Ports, code: string, person: string): Promise<LoginResult> {
   try {
@@ -44,7 +40,6 @@ export async function login(ports: Ports, code: string, person: string): Promise
     if (reply.status === 200 && isLoginReply(body)) {
       const session: Session = { token: body.token, role: body.role, person: body.person };
       ports.session.set('session', JSON.stringify(session));
-      ports.local.set('person', person);
       return { ok: true, session };
     }
     return {
@@ -56,6 +51,25 @@ export async function login(ports: Ports, code: string, person: string): Promise
     };
   } catch {
     return { ok: false, message: 'The server does not answer. Check that the system runs, then try again.' };
+  }
+}
+
+/** Says who acts in this session from now on. @returns the session with the name as the server keeps it, else what to tell the person. */
+export async function namePerson(ports: Ports, session: Session, said: string): Promise<Session | string> {
+  const person = said.trim().slice(0, settings.maxPersonChars);
+  try {
+    const reply = await ports.request('/api/person', { token: session.token, body: { person } });
+    const body = jsonOf(reply) as { person?: unknown } | undefined;
+    if (reply.status === 200 && typeof body?.person === 'string') {
+      const named: Session = { ...session, person: body.person };
+      ports.session.set('session', JSON.stringify(named));
+      return named;
+    }
+    if (reply.status === 400) return 'This cannot be taken for a name. Write it with letters.';
+    if (reply.status === 401) return 'Your session ended. Sign in again.';
+    return `The name was not taken (${reply.status}). Try again.`;
+  } catch {
+    return 'The name was not taken: the server does not answer. Try again.';
   }
 }
 

@@ -85,7 +85,7 @@ export interface ShownPatient {
   readonly patient: string;
   readonly name: string;
   readonly bed: string;
-  /** Sort key, most urgent first: open high, medium, then NEWS2 upper, low, technical. */
+  /** Sort key, most urgent first: open high, medium, then NEWS2 upper, low, technical; negative = at rest. */
   readonly urgency: number;
   readonly headline: string;
   readonly plainHeadline: string;
@@ -94,6 +94,8 @@ export interface ShownPatient {
   readonly sparklines: readonly Sparkline[];
   readonly devices: readonly ShownDevice[];
   readonly alerts: readonly ShownAlert[];
+  /** Time since which every device is switched off as it announced under its signature; null while any is awaited. */
+  readonly restingSinceMs: number | null;
 }
 
 export interface BoardSnapshot {
@@ -125,6 +127,7 @@ export type LiveMessage =
 /** `POST /api/login` */
 export interface LoginRequest {
   readonly code: string;
+  /** May be empty: who says no name looks, and is asked for it before an alert is acknowledged. */
   readonly person: string;
 }
 export interface LoginReply {
@@ -135,7 +138,7 @@ export interface LoginReply {
 }
 
 /**
- * REST: `POST /api/login`, `GET /api/board`, `GET /api/patients/:patient`, `GET /api/alerts?state=`,
+ * REST: `POST /api/login`, `POST /api/person` {person}, `GET /api/board`, `GET /api/patients/:patient`, `GET /api/alerts?state=`,
  * `POST /api/alerts/:id/acknowledge` {comment}, `GET /api/readings/:id/proof` (application/cbor),
  * `WS /api/live?wave=<patient>`; all but login with `Authorization: Bearer` (WebSocket: subprotocol `pulseseal.<token>`).
  */

@@ -119,7 +119,8 @@ describe.skipIf(absent)('the board on a running system, in a real browser', () =
     const card = nurse.locator('.card').first();
     const name = ((await card.locator('.card-open').textContent()) ?? '').trim();
     await card.getByRole('button', { name: 'Acknowledge' }).click();
-    await nurse.locator('.answer input').fill('Going to see');
+    await nurse.getByLabel('Your name').fill('Ana Silva');
+    await nurse.getByLabel('What will be done').fill('Going to see');
     await nurse.keyboard.press('Enter');
     await nurse.locator('.card[data-state="acknowledged"]').waitFor({ timeout: 5_000 });
     await family.getByText('The ward is looking after it').waitFor({ timeout: 5_000 });

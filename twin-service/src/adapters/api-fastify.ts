@@ -56,7 +56,13 @@ const loginSchema = {
   type: 'object',
   required: ['code', 'person'],
   additionalProperties: false,
-  properties: { code: text(64, 1), person: text(limits.personChars, 1) },
+  properties: { code: text(64, 1), person: text(limits.personChars) },
+} as const;
+const personSchema = {
+  type: 'object',
+  required: ['person'],
+  additionalProperties: false,
+  properties: { person: text(limits.personChars, 1) },
 } as const;
 const acknowledgeSchema = {
   type: 'object',
@@ -107,7 +113,7 @@ export async function createApi(ports: ApiPorts, settings: ApiSettings): Promise
     { schema: { body: loginSchema } },
     async (request, reply) => {
       const { code, person } = request.body;
-      const result = sessions.login(code, person.trim(), request.ip);
+      const result = sessions.login(code, person, request.ip);
       if (result === 'rate') return reply.code(429).header('retry-after', '60').send({ error: 'rate' });
       if (result === 'login-refused') return reply.code(401).send({ error: 'login-refused' });
       return result;
@@ -164,6 +170,14 @@ function addGuardedRoutes(server: FastifyInstance, { service, sessions, proofs }
     sessions.end(bearer(request) ?? '');
     return reply.code(204).send();
   });
+  server.post<{ Body: { person: string } }>(
+    '/api/person',
+    { schema: { body: personSchema } },
+    async (request, reply) => {
+      const person = sessions.name(bearer(request) ?? '', request.body.person);
+      return person === undefined ? reply.code(400).send({ error: 'name-refused' }) : { person };
+    },
+  );
   server.get<{ Params: { patient: string } }>('/api/patients/:patient', async (request, reply) => {
     const shown = service.patient(request.params.patient, request.viewer!);
     return shown ?? notFound(reply);
@@ -181,6 +195,8 @@ function addGuardedRoutes(server: FastifyInstance, { service, sessions, proofs }
     '/api/alerts/:id/acknowledge',
     { schema: { body: acknowledgeSchema } },
     async (request, reply) => {
+      // An answer carries a person.
+      if (request.viewer!.person === '') return reply.code(403).send({ error: 'name-needed' });
       try {
         return await service.acknowledge(request.params.id, request.viewer!, request.body.comment);
       } catch (error) {

@@ -28,7 +28,7 @@ export function raising(work: Work, nowMs: number, beganMs: number): void {
     }
     if (since === undefined) emit(work, { kind: 'condition', rule: rule.name, sinceMs: Math.min(beganMs, nowMs) });
     const heldForMs = nowMs - work.twin.since[rule.name]!;
-    if (heldForMs < rule.delayMs) continue;
+    if (heldForMs < rule.delayMs || isTold(work.twin, rule)) continue;
     raise(work, {
       rule: rule.name,
       priority: rule.priority,
@@ -49,8 +49,17 @@ const ruleOf: ReadonlyMap<string, PhysiologyRule> = new Map(physiologyRules.map(
 /** The next time at which a condition that holds now will have held for its delay; infinite if none does. */
 export function nextRiseMs(twin: Twin): number {
   let next = Number.POSITIVE_INFINITY;
-  for (const name in twin.since) next = Math.min(next, twin.since[name]! + ruleOf.get(name)!.delayMs);
+  for (const name in twin.since) {
+    const rule = ruleOf.get(name)!;
+    if (!isTold(twin, rule)) next = Math.min(next, twin.since[name]! + rule.delayMs);
+  }
   return next;
+}
+
+/** True when a person was called for this very episode by the rule's `toldBy`. */
+function isTold(twin: Twin, rule: PhysiologyRule): boolean {
+  const sinceMs = twin.since[rule.name];
+  return sinceMs !== undefined && twin.open.some((a) => a.rule === rule.toldBy && a.raisedAtMs >= sinceMs);
 }
 
 /** The next time after `afterMs` at which an open alert's end will have been shown for its hold. */

@@ -1,6 +1,7 @@
 import type { SilenceCause } from '@pulseseal/protocol';
 import { silence } from '../limits.ts';
 import type { DeviceState, StreamState, Twin } from '../state.ts';
+import { isAtRest } from '../state.ts';
 import type { TechnicalCause } from '../words.ts';
 import { technicalWords } from '../words.ts';
 
@@ -29,18 +30,20 @@ export function silenceConditions(twin: Twin, input: SilenceInput): TechnicalCon
   const watched = Object.values(twin.devices).filter((device) => device.eh !== null);
   if (watched.length === 0) return out;
   const { wallMs, edge } = input;
+  const isAwaited = watched.some((device) => !isAtRest(device));
   // Whatever comes through shows that the gateway is there; at a start nothing has had the time to come.
   const heardMs = watched.map((device) => device.heardWallMs);
   const gatewayForMs = edge === null ? 0 : wallMs - Math.max(edge.heardWallMs, ...heardMs);
-  const way = wayCondition(gatewayForMs, edge?.processorLagMs ?? 0);
+  const way = isAwaited ? wayCondition(gatewayForMs, edge?.processorLagMs ?? 0) : undefined;
   if (way !== undefined) out.push(way);
   for (const device of watched) {
     const quietForMs = wallMs - device.heardWallMs;
     const isQuiet = quietForMs >= quietLimitMs(device);
-    if (isQuiet && way === undefined) out.push(quiet(device, quietForMs));
+    // An end that the device announced and signed is no alarm; an announcement alone could be anybody's who has its key.
+    if (isQuiet && way === undefined && !isAtRest(device)) out.push(quiet(device, quietForMs));
     // The last word of a device that fell silent stands: a strap taken off and then out of range is still off.
     out.push(...bodyConditions(twin, device, wallMs));
-    if (!isQuiet) out.push(...heardConditions(twin, device, input));
+    if (!isQuiet && !isAtRest(device)) out.push(...heardConditions(twin, device, input));
     const refusal = device.refusal;
     if (refusal !== null && wallMs - refusal.wallMs < silence.refusedHoldMs) {
       out.push(condition('refused', device, 0, [refusal.name]));

@@ -12,13 +12,14 @@ import type { ClinicalView } from '../vitals.ts';
  * | hard-hr-low | pulse < 30 | 10 s | >= 35 | 30 s | the same |
  * | hard-hr-high | pulse > 180 | 10 s | <= 170 | 30 s | the same |
  * | news2-high | total >= 7 | 30 s | <= 4 | 5 min | emergency assessment by the score's own table; several parameters agree, so it outlasts artifacts sooner than one alone |
- * | news2-medium | total 5-6 | 5 min | <= 3 | 5 min | urgent review within the hour: five minutes cost nothing and spare most bursts |
+ * | news2-medium | total >= 5 | 5 min | <= 3 | 5 min | urgent review within the hour: five minutes cost nothing and spare most bursts |
  * | news2-single-3 | 3 points in one parameter | 60 s | none with 3 | 5 min | the score's urgent ward review |
  *
  * Levels of 2 points and 1 point in one parameter call nobody by themselves: a stable day has many of them
  * (Hospital Practice 2023, DOI 10.1080/21548331.2023.2298185: 137 alerts a patient-day without durations). They count
  * in the total. NEWS2 is charted at rest: a pulse of 131 to 180 alone calls nobody while a step counter shows walking.
- * A graver open alert keeps a lesser one for the same cause from ringing as well.
+ * A graver open alert keeps a lesser one for the same cause from ringing as well. Only an open one does: a graver condition
+ * that has not held long enough yet must not stop the clock of a lesser one, or the sicker patient would be called later.
  */
 export type PhysiologyRuleName =
   | 'hard-spo2-low'
@@ -32,6 +33,8 @@ export interface PhysiologyRule {
   readonly name: PhysiologyRuleName;
   readonly priority: Exclude<AlertPriority, 'technical'>;
   readonly delayMs: number;
+  /** An open alert of this rule, raised while this condition held already, has told of it: no second call. */
+  readonly toldBy: PhysiologyRuleName | null;
   readonly overHoldMs: number;
   /** True only where known values show it. `open` are the rules with an open alert. */
   readonly present: (view: ClinicalView, open: ReadonlySet<string>) => boolean;
@@ -51,6 +54,7 @@ function hard(
     name,
     priority: 'high',
     delayMs: 10_000,
+    toldBy: null,
     overHoldMs: 30_000,
     present(view) {
       const held = view.vitals[vital];
@@ -93,6 +97,7 @@ function scored(
     name,
     priority,
     delayMs,
+    toldBy: name === 'news2-medium' ? 'news2-single-3' : null,
     overHoldMs: 300_000,
     present,
     over(view, contributors) {
@@ -151,7 +156,7 @@ export const physiologyRules: readonly PhysiologyRule[] = [
     'news2-medium',
     'medium',
     300_000,
-    (view, open) => view.news2 !== null && view.news2.total >= 5 && view.news2.total <= 6 && !open.has('news2-high'),
+    (view, open) => view.news2 !== null && view.news2.total >= 5 && !open.has('news2-high'),
     (view) => view.news2!.total <= 3,
   ),
   scored(
@@ -160,7 +165,6 @@ export const physiologyRules: readonly PhysiologyRule[] = [
     60_000,
     (view, open) =>
       view.news2 !== null &&
-      view.news2.total < 5 &&
       !open.has('news2-high') &&
       !open.has('news2-medium') &&
       isNewSingle3(view, open),

@@ -1,17 +1,18 @@
 import type { ShownAlert, ShownPatient } from '@pulseseal/protocol';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { acknowledge } from '../acknowledge.ts';
 import { plainAge } from '../format/age.ts';
 import { comparePatients, leadingAlert } from '../order.ts';
 import { FeedBanner } from '../shared/feed-banner.tsx';
 import { PriorityMark } from '../shared/marks.tsx';
+import { NameField } from '../shared/name-field.tsx';
 import { ThemeToggle } from '../shared/theme-toggle.tsx';
+import { Who } from '../shared/who.tsx';
 import { useApp, useBoardTime, useFeed } from '../store/context.ts';
 import type { ThemeControl } from '../theme/theme.ts';
 
 /** The family's view: own people, plain words, no value and no score, whatever the feed may carry. */
 export function Caregiver(props: { readonly theme: ThemeControl }) {
-  const { session, signOut } = useApp();
   const { board, link } = useFeed();
   const people = (board?.patients ?? []).toSorted(comparePatients);
   return (
@@ -19,11 +20,8 @@ export function Caregiver(props: { readonly theme: ThemeControl }) {
       <header className="home-top">
         <h1>{people.length > 1 ? 'Your people' : 'Your family'}</h1>
         <div className="home-tools">
-          <span>{session.person}</span>
           <ThemeToggle theme={props.theme} />
-          <button type="button" className="button quiet" onClick={signOut}>
-            Sign out
-          </button>
+          <Who />
         </div>
       </header>
       <FeedBanner link={link} plain />
@@ -46,14 +44,17 @@ function Person(props: { readonly person: ShownPatient; readonly current: boolea
   const lead = leadingAlert(person);
   const heardMs = Math.max(0, ...person.devices.map((device) => device.lastHeardMs));
   const heard = useBoardTime((nowMs) => (nowMs === undefined || heardMs === 0 ? '' : plainAge(nowMs - heardMs)));
-  const mood = moodOf(lead, current && heard !== '');
+  const isMeasured = current && heard !== '' && person.restingSinceMs === null;
+  const mood = moodOf(lead, isMeasured);
+  const advice = adviceOf(lead);
   return (
     <article className="person" data-mood={mood} data-priority={lead?.priority}>
       <div className="person-head">
         <PriorityMark priority={lead?.priority ?? 'calm'} acknowledged={lead?.state === 'acknowledged'} />
         <h2>{person.name}</h2>
       </div>
-      <p className="person-words">{wordsOf(lead, current && heard !== '')}</p>
+      <p className="person-words">{wordsOf(person, lead, isMeasured)}</p>
+      {advice !== '' && lead?.state === 'active' && <p className="person-advice">{advice}</p>}
       <p className="person-heard">
         {heard === '' ? 'Nothing heard yet' : `Heard ${heard}`}
         {mood === 'calm' && person.plainHeadline !== '' && `. ${person.plainHeadline}`}
@@ -71,9 +72,33 @@ function moodOf(lead: ShownAlert | undefined, current: boolean): Mood {
   return lead.state === 'active' ? 'help' : 'taken';
 }
 
-/** "All is well" is said only while the feed is alive: silence is not good news. */
-function wordsOf(lead: ShownAlert | undefined, current: boolean): string {
+/** What a person at home can do, beside the ward. */
+function adviceOf(lead: ShownAlert | undefined): string {
+  switch (lead?.priority) {
+    case 'high':
+      return 'If you are there, stay. If breathing is hard or they cannot be woken, call the emergency number.';
+    case 'medium':
+    case 'low':
+      return 'Ring them or look in when you can.';
+    case 'technical':
+      return technicalAdvice[lead.cause ?? ''] ?? '';
+    default:
+      return '';
+  }
+}
+
+const technicalAdvice: Readonly<Record<string, string>> = {
+  'off-body': 'This is about the device, not about the person. Help to put it on again.',
+  'sensor-fault': 'This is about the device, not about the person. The ward will see to it.',
+  'device-gone': 'Is it charged, switched on and at home?',
+  'gateway-unreachable': 'Are power and internet on at home?',
+  charging: 'It should be put on again when it is charged.',
+};
+
+/** "All is well" is said only while the feed is alive and something is measured: silence is not good news. */
+function wordsOf(person: ShownPatient, lead: ShownAlert | undefined, current: boolean): string {
   if (lead !== undefined) return lead.plainReason;
+  if (person.restingSinceMs !== null) return person.plainHeadline;
   return current ? 'All is well' : 'We cannot tell right now';
 }
 
@@ -82,6 +107,12 @@ function Answer(props: { readonly alert: ShownAlert }) {
   const app = useApp();
   const [sending, setSending] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
+  const [asksName, setAsksName] = useState(false);
+  const [name, setName] = useState('');
+  const nameField = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (asksName) nameField.current?.focus();
+  }, [asksName]);
   const by = alert.acknowledged;
   const when = useBoardTime((nowMs) => (nowMs === undefined || by === null ? '' : plainAge(nowMs - by.atMs)));
   if (by !== null) {
@@ -91,19 +122,36 @@ function Answer(props: { readonly alert: ShownAlert }) {
       </p>
     );
   }
+  const send = async (): Promise<void> => {
+    if (sending) return;
+    if (app.session.person === '' && name.trim() === '') {
+      setAsksName(true);
+      nameField.current?.focus();
+      return;
+    }
+    setSending(true);
+    const unnamed = app.session.person === '' ? await app.name(name) : null;
+    setProblem(unnamed ?? (await acknowledge(app, alert, 'I have it')));
+    setSending(false);
+  };
   return (
-    <>
-      <button
-        type="button"
-        className="person-answer"
-        aria-disabled={sending}
-        onClick={async () => {
-          if (sending) return;
-          setSending(true);
-          setProblem(await acknowledge(app, alert, 'I have it'));
-          setSending(false);
-        }}
-      >
+    <form
+      className="person-form"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        void send();
+      }}
+    >
+      {asksName && app.session.person === '' && (
+        <NameField
+          label="Your name, so that everybody knows who has it"
+          value={name}
+          change={setName}
+          field={nameField}
+        />
+      )}
+      <button type="submit" className="person-answer" aria-disabled={sending}>
         {sending ? 'Sending …' : 'I have it'}
       </button>
       {problem !== null && (
@@ -111,6 +159,6 @@ function Answer(props: { readonly alert: ShownAlert }) {
           {problem}
         </p>
       )}
-    </>
+    </form>
   );
 }

@@ -1,5 +1,5 @@
 import type { ShownAlert } from '@pulseseal/protocol';
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { arrange, countPatients, openAlerts } from '../order.ts';
 import { FeedBanner } from '../shared/feed-banner.tsx';
 import { Legend } from '../shared/marks.tsx';
@@ -11,6 +11,7 @@ import { Announcer } from './announcer.tsx';
 import { HelpDialog } from './help-dialog.tsx';
 import { NoUrgent } from './no-urgent.tsx';
 import { PatientRow, RowHeads } from './patient-row.tsx';
+import { Resting } from './resting.tsx';
 import { useShortcuts } from './shortcuts.ts';
 import { TopBar } from './top-bar.tsx';
 import { UrgentCard } from './urgent-card.tsx';
@@ -28,7 +29,8 @@ export function Board(props: { readonly theme: ThemeControl; readonly sound: Sou
   const [help, setHelp] = useState(false);
   const opener = useRef<HTMLElement | null>(null);
   const patients = board?.patients ?? none;
-  const arrangement = useMemo(() => arrange(patients), [patients]);
+  const isLow = useSyncExternalStore(watchLowScreen, () => lowScreen().matches);
+  const arrangement = useMemo(() => arrange(patients, isLow), [patients, isLow]);
   const alerts = useMemo(() => openAlerts(patients), [patients]);
   const counts = useMemo(() => countPatients(patients), [patients]);
   const cards = arrangement.first.length + arrangement.next.length;
@@ -81,11 +83,12 @@ export function Board(props: { readonly theme: ThemeControl; readonly sound: Sou
           </h2>
           <div className="rows-box">
             <RowHeads />
-            <ul className="rows" style={{ '--rows': Math.max(arrangement.rows.length, 14) } as React.CSSProperties}>
+            <ul className="rows" style={rowsStyle(arrangement.rows.length)}>
               {arrangement.rows.map((patient) => (
                 <PatientRow key={patient.patient} patient={patient} open={open} />
               ))}
             </ul>
+            {arrangement.resting.length > 0 && <Resting patients={arrangement.resting} open={open} />}
           </div>
           <Legend />
           {shown !== undefined && (
@@ -102,3 +105,13 @@ export function Board(props: { readonly theme: ThemeControl; readonly sound: Sou
 }
 
 const none = [] as const;
+
+const lowScreen = (): MediaQueryList => window.matchMedia('(min-width: 1181px) and (max-height: 860px)');
+
+function watchLowScreen(changed: () => void): () => void {
+  const query = lowScreen();
+  query.addEventListener('change', changed);
+  return () => query.removeEventListener('change', changed);
+}
+
+const rowsStyle = (count: number) => ({ '--count': count, '--rows': Math.max(count, 14) }) as React.CSSProperties;

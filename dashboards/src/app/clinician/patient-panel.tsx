@@ -169,8 +169,8 @@ function Timeline(props: { readonly patient: ShownPatient }) {
                 {shortClockText(alert.raisedAtMs)} raised
                 {alert.acknowledged !== null &&
                   ` · ${shortClockText(alert.acknowledged.atMs)} ${alert.acknowledged.by}${
-                    alert.acknowledged.comment === '' ? '' : `: “${alert.acknowledged.comment}”`
-                  }`}
+                    alert.acknowledged.role === 'caregiver' ? ' (family)' : ''
+                  }${alert.acknowledged.comment === '' ? '' : `: “${alert.acknowledged.comment}”`}`}
                 {alert.clearedAtMs !== null && ` · ${shortClockText(alert.clearedAtMs)} cleared`}
               </p>
             </div>

@@ -1,6 +1,6 @@
 import type { ShownPatient } from '@pulseseal/protocol';
 import { memo } from 'react';
-import { slotTitles, slotWords, vitalSlots } from '../format/values.ts';
+import { slotTitles, slotUnits, slotWords, vitalSlots } from '../format/values.ts';
 import { leadingAlert } from '../order.ts';
 import { PriorityMark, priorityWords } from '../shared/marks.tsx';
 import { Score } from '../shared/score.tsx';
@@ -16,7 +16,7 @@ export function RowHeads() {
       <span className="row-head-score">NEWS2</span>
       {vitalSlots.map((slot) => (
         <abbr key={slot} title={slotWords[slot]}>
-          {slotTitles[slot]}
+          {slotTitles[slot]} <span className="row-head-unit">{slotUnits[slot]}</span>
         </abbr>
       ))}
       <span>Trend</span>
@@ -58,7 +58,7 @@ export const PatientRow = memo(function PatientRow(props: {
       {vitalSlots.map((slot) => (
         <Vital key={slot} values={patient.values} slot={slot} form="row" />
       ))}
-      <SparkLine data={sparklineFor(patient, lead)} width={48} height={24} />
+      <SparkLine data={sparklineFor(patient, lead)} width={44} height={22} />
     </li>
   );
 });

@@ -3,8 +3,9 @@ import { clockText } from '../format/age.ts';
 import type { Counts } from '../order.ts';
 import { PriorityMark, priorityWords } from '../shared/marks.tsx';
 import { ThemeToggle } from '../shared/theme-toggle.tsx';
+import { Who } from '../shared/who.tsx';
 import type { Sound } from '../sound.ts';
-import { useApp, useBoardTime, useFeed } from '../store/context.ts';
+import { useBoardTime, useFeed } from '../store/context.ts';
 import type { ThemeControl } from '../theme/theme.ts';
 
 export function TopBar(props: {
@@ -13,7 +14,6 @@ export function TopBar(props: {
   readonly sound: Sound;
   readonly openHelp: () => void;
 }) {
-  const { session, signOut } = useApp();
   const { board } = useFeed();
   const time = useBoardTime((nowMs) => (nowMs === undefined ? '' : clockText(nowMs)));
   return (
@@ -23,7 +23,7 @@ export function TopBar(props: {
           <path d="M12 1.8 20.5 5V11.5C20.5 17 17 20.6 12 22.4 7 20.6 3.5 17 3.5 11.5V5Z" className="brand-shield" />
           <path d="M5.5 12.4H9L10.6 8.4 13.2 16 14.8 12.4H18.5" className="brand-pulse" />
         </svg>
-        PulseSeal
+        <span className="brand-name">PulseSeal</span>
         <span className="sr-only"> ward board</span>
       </h1>
       <ul className="counts" aria-label="Patients by most urgent open alert">
@@ -37,6 +37,11 @@ export function TopBar(props: {
           <PriorityMark priority="calm" />
           <strong>{props.counts.calm}</strong> without alert
         </li>
+        {props.counts.resting > 0 && (
+          <li>
+            <strong>{props.counts.resting}</strong> not measured
+          </li>
+        )}
       </ul>
       <div className="top-right">
         <SoundControl sound={props.sound} />
@@ -44,12 +49,7 @@ export function TopBar(props: {
         <button type="button" className="button quiet" onClick={props.openHelp}>
           Keys<span className="sr-only"> and help</span>
         </button>
-        <div className="who">
-          <span className="who-name">{session.person}</span>
-          <button type="button" className="link" onClick={signOut}>
-            Sign out
-          </button>
-        </div>
+        <Who />
         <p className="clock">
           <span className="sr-only">Time of the readings </span>
           <time>{time}</time>
@@ -66,7 +66,7 @@ function SoundControl(props: { readonly sound: Sound }) {
   if (state.kind === 'off') {
     return (
       <button type="button" className="button" data-sound="off" onClick={sound.allow}>
-        <Speaker crossed /> Sound off · Allow sound
+        <Speaker crossed /> Sound off · Allow
       </button>
     );
   }

@@ -55,7 +55,15 @@ export const UrgentCard = memo(function UrgentCard(props: {
             </p>
           )}
         </header>
-        <p className="card-reason">{keepTogether(lead.reason)}</p>
+        <p className="card-reason" data-length={lengthOf(lead.reason)}>
+          {keepTogether(lead.reason)}
+        </p>
+        {patient.restingSinceMs !== null && (
+          <p className="card-comment">
+            Not measured any more: switched off as announced
+            <Age atMs={patient.restingSinceMs} before=", " after=" ago" />
+          </p>
+        )}
         {lead.acknowledged !== null && lead.acknowledged.comment !== '' && (
           <p className="card-comment">“{lead.acknowledged.comment}”</p>
         )}
@@ -68,6 +76,14 @@ export const UrgentCard = memo(function UrgentCard(props: {
               </li>
             ))}
           </ul>
+        )}
+        {size === 'large' && trend !== undefined && (
+          <div className="card-chart">
+            <SparkLine data={trend} width={300} height={80} />
+            <span className="card-trend-name">
+              {trendTitle(trend)} {spanText(trend)}
+            </span>
+          </div>
         )}
         <div className="card-numbers">
           <Score score={patient.news2} form="card" />
@@ -96,3 +112,9 @@ export const UrgentCard = memo(function UrgentCard(props: {
     </article>
   );
 });
+
+/** A reason is never cut: the longer it is, the smaller it is written. */
+function lengthOf(reason: string): 'short' | 'long' | 'longest' {
+  if (reason.length <= 60) return 'short';
+  return reason.length <= 100 ? 'long' : 'longest';
+}

@@ -16,6 +16,17 @@ export const slotTitles: Record<Slot, string> = {
   ACVPU: 'ACVPU',
 };
 
+/** The unit that stands in the head of a column; a value in another one shows its own. */
+export const slotUnits: Record<Slot, string> = {
+  SpO2: '%',
+  RR: '/min',
+  HR: '/min',
+  BP: 'mmHg',
+  Temp: '°C',
+  O2: '',
+  ACVPU: '',
+};
+
 /** What the abbreviation means, read out by a screen reader. */
 export const slotWords: Record<Slot, string> = {
   SpO2: 'Oxygen saturation',

@@ -1,15 +1,13 @@
 import { useId, useState } from 'react';
-import type { Ports } from '../ports.ts';
 import { settings } from '../settings.ts';
 
 /** For who arrives without a login address, or with a spent one. */
 export function SignIn(props: {
-  readonly ports: Ports;
   readonly message: string | null;
   readonly enter: (code: string, person: string) => Promise<void>;
 }) {
   const [code, setCode] = useState('');
-  const [person, setPerson] = useState(() => props.ports.local.get('person') ?? '');
+  const [person, setPerson] = useState('');
   const id = useId();
   return (
     <main className="gate">

@@ -1,7 +1,7 @@
 import type { Sparkline as Data } from '@pulseseal/protocol';
 import { memo } from 'react';
 import { unitText } from '../format/values.ts';
-import { downsample, spanText, sparkPath, summary } from './trend-data.ts';
+import { downsample, leastSpan, spanText, sparkPath, summary } from './trend-data.ts';
 
 /** Up to 24 h as one line. Gaps stay gaps. Its data table stands in the patient's panel; here its summary is read out. */
 export const SparkLine = memo(function SparkLine(props: {
@@ -25,7 +25,7 @@ export const SparkLine = memo(function SparkLine(props: {
           : `${data.name}, last ${spanText(data)}: ${facts.low} to ${facts.high}, last ${facts.last} ${unitText(data.unit)}`
       }
     >
-      <path d={sparkPath(points, width, height)} />
+      <path d={sparkPath(points, width, height, leastSpan(data.name))} />
     </svg>
   );
 });

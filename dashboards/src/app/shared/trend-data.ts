@@ -34,24 +34,42 @@ export function summary(values: Series): { low: number; high: number; last: numb
 /** One decimal is what a trend can carry. */
 export const round = (value: number): number => Math.round(value * 10) / 10;
 
-/** SVG path in a `width` x `height` box, 1.5 px margin; a lone value becomes a dot. A flat series lies in the middle. */
-export function sparkPath(values: Series, width: number, height: number): string {
-  const facts = summary(values);
-  if (facts === undefined) return '';
-  const span = Math.max(facts.high - facts.low, 1e-9);
-  const flat = facts.high === facts.low;
-  const x = (index: number): string => ((index / Math.max(values.length - 1, 1)) * width).toFixed(1);
-  const y = (value: number): string =>
-    (flat ? height / 2 : 1.5 + (1 - (value - facts.low) / span) * (height - 3)).toFixed(1);
-  let path = '';
+/** How far apart two values may lie to be one line: what is written down each hour is a line of hours, not of dots. */
+function longestStep(values: Series): number {
+  const steps: number[] = [];
+  let before: number | undefined;
   values.forEach((value, index) => {
     if (value === null) return;
-    const before = values[index - 1];
-    const after = values[index + 1];
-    if (before === undefined || before === null) {
-      path += `M${x(index)} ${y(value)}`;
-      if (after === undefined || after === null) path += 'h0.1';
-    } else path += `L${x(index)} ${y(value)}`;
+    if (before !== undefined) steps.push(index - before);
+    before = index;
+  });
+  return 1.5 * (median(steps) ?? 1);
+}
+
+/** The least that the height of a trend stands for, in the value's unit: a saturation of 97 and 98 is no cliff. */
+const leastSpans: Readonly<Record<string, number>> = { SpO2: 8, RR: 10, HR: 40, PR: 40, BP: 50, Temp: 2 };
+
+export const leastSpan = (name: string): number => leastSpans[name] ?? 0;
+
+/**
+ * SVG path in a `width` x `height` box, 1.5 px margin; a lone value becomes a dot. The height stands for `least` units or
+ * more; what varies less lies in the middle.
+ */
+export function sparkPath(values: Series, width: number, height: number, least = 0): string {
+  const facts = summary(values);
+  if (facts === undefined) return '';
+  const span = Math.max(facts.high - facts.low, least, 1e-9);
+  const bottom = (facts.high + facts.low - span) / 2;
+  const x = (index: number): string => ((index / Math.max(values.length - 1, 1)) * width).toFixed(1);
+  const y = (value: number): string => (1.5 + (1 - (value - bottom) / span) * (height - 3)).toFixed(1);
+  const reach = longestStep(values);
+  let path = '';
+  let before = Number.NEGATIVE_INFINITY;
+  values.forEach((value, index) => {
+    if (value === null) return;
+    // A line of no length has round ends: a dot.
+    path += index - before > reach ? `M${x(index)} ${y(value)}h0.1` : `L${x(index)} ${y(value)}`;
+    before = index;
   });
   return path;
 }

@@ -6,6 +6,7 @@ import {
   hasUnit,
   type Slot,
   slotTitles,
+  slotUnits,
   slotWords,
   unitText,
   valueFor,
@@ -58,7 +59,7 @@ function PresentVital(props: {
       )}
       <span className="vital-number">
         <span className="vital-text">{text}</span>
-        {form === 'card' && <span className="sr-only"> {unit}</span>}
+        <span className="sr-only"> {unit}</span>
         {value.doubt !== null && (
           <span className="vital-doubt" title={doubtText(value.doubt)}>
             ?<span className="sr-only"> doubtful: {doubtText(value.doubt)}</span>
@@ -67,9 +68,13 @@ function PresentVital(props: {
         {form === 'row' && <GradeMark grade={value.grade} />}
       </span>
       <span className="vital-foot">
-        {form === 'row' && <span className="vital-unit">{unit}</span>}
+        {form === 'row' && unit !== slotUnits[slot] && (
+          <span className="vital-unit" aria-hidden="true">
+            {unit}
+          </span>
+        )}
         <span className="vital-age">{age}</span>
-        {form === 'card' && <GradeMark grade={value.grade} word />}
+        {form === 'card' && <GradeMark grade={value.grade} />}
       </span>
       {fresh !== 'fresh' && <span className="sr-only">{fresh === 'stale' ? 'late' : 'too old to use'}</span>}
       {points >= 1 && <span className="sr-only">{pointsText(points)} in NEWS2</span>}

@@ -9,6 +9,8 @@ export interface AppContext {
   readonly feed: Feed;
   readonly session: Session;
   readonly signOut: () => void;
+  /** Says who acts from now on. @returns null when it was taken, else what to tell the person. */
+  readonly name: (person: string) => Promise<string | null>;
 }
 
 export const AppContextHolder = createContext<AppContext | null>(null);
