@@ -44,6 +44,8 @@ export interface Border {
   readonly counts: { readonly frames: [number, number, number, number] };
   /** One signature check on the thread pool, bounded in flight. @throws Refusal rate */
   verify(signed: Signed, key: CoseKey): Promise<boolean>;
+  /** The device's signature key. @throws Refusal not-endorsed */
+  keyOf(device: DeviceState): Promise<CoseKey>;
   alarm(name: Alarm, device: string): void;
   hasKeysStill(device: DeviceState, epochId: number): boolean;
   /** In memory, or read back without keys. @throws Refusal unknown-epoch */

@@ -6,23 +6,38 @@ export interface Bucket {
 }
 
 export function createBucket(perS: number, burst: number): Bucket {
-  let tokens = burst;
-  let atMs = Number.NaN;
-  const refill = (nowMs: number) => {
-    if (nowMs > atMs) tokens = Math.min(burst, tokens + ((nowMs - atMs) * perS) / 1000);
+  return new TokenBucket(perS, burst);
+}
+
+/** A class, because every session has one: functions of its own would take three times the memory. */
+class TokenBucket implements Bucket {
+  readonly #perS: number;
+  readonly #burst: number;
+  #tokens: number;
+  #atMs = Number.NaN;
+
+  constructor(perS: number, burst: number) {
+    this.#perS = perS;
+    this.#burst = burst;
+    this.#tokens = burst;
+  }
+
+  take(nowMs: number): boolean {
+    this.#refill(nowMs);
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  waitMs(nowMs: number): number {
+    this.#refill(nowMs);
+    return this.#tokens >= 1 ? 0 : Math.ceil(((1 - this.#tokens) * 1000) / this.#perS);
+  }
+
+  #refill(nowMs: number): void {
+    if (nowMs > this.#atMs)
+      this.#tokens = Math.min(this.#burst, this.#tokens + ((nowMs - this.#atMs) * this.#perS) / 1000);
     // A clock that stepped back must not stop the bucket until it has caught up.
-    atMs = nowMs;
-  };
-  return {
-    take(nowMs) {
-      refill(nowMs);
-      if (tokens < 1) return false;
-      tokens -= 1;
-      return true;
-    },
-    waitMs(nowMs) {
-      refill(nowMs);
-      return tokens >= 1 ? 0 : Math.ceil(((1 - tokens) * 1000) / perS);
-    },
-  };
+    this.#atMs = nowMs;
+  }
 }

@@ -1,10 +1,12 @@
 import { type CryptoProvider, toHex } from '@pulseseal/crypto';
-import { deviceText, parseSigned, type Signed, shardOf, topic } from '@pulseseal/protocol';
+import { deviceText, parseSigned, type Signed, shardOf } from '@pulseseal/protocol';
 import { createSerial } from '@pulseseal/runtime';
 import type { Catalogue, DeviceRow } from './catalogue.ts';
+import { DeviceTopics } from './device-topics.ts';
 import type { Identity } from './identity.ts';
 import type { Journal } from './journal.ts';
 import { RECORD } from './journal-record.ts';
+import { LazyMap } from './lazy-map.ts';
 import { consentName } from './ledger-view.ts';
 import { MAX_IDLE_DEVICES } from './limits.ts';
 import { sameBytes } from './received.ts';
@@ -112,17 +114,11 @@ export function createDevices(
 
 function emptyDevice(number: number, thumbprint: Uint8Array, crypto: CryptoProvider): DeviceState {
   const name = deviceText(thumbprint);
-  const shard = shardOf(thumbprint, crypto);
   return {
     number,
     name,
     thumbprint: Uint8Array.from(thumbprint),
-    topic: {
-      down: topic.device(shard, name, 'd'),
-      endorse: topic.device(shard, name, 'e'),
-      manifest: topic.device(shard, name, 'm'),
-    },
-    key: undefined,
+    topic: new DeviceTopics(shardOf(thumbprint, crypto), name),
     owner: undefined,
     endorseAt: undefined,
     endorseUntilMs: 0,
@@ -132,7 +128,7 @@ function emptyDevice(number: number, thumbprint: Uint8Array, crypto: CryptoProvi
     isRetired: false,
     live: [],
     bulk: [],
-    pending: new Map(),
+    pending: new LazyMap(),
     opens: undefined,
     serial: createSerial(),
     downCount: -1,
@@ -146,10 +142,8 @@ function emptyDevice(number: number, thumbprint: Uint8Array, crypto: CryptoProvi
 }
 
 export function takeEndorse(device: DeviceState, endorse: Signed<'endorse'>, position: number): void {
-  // Copies: a view would keep the whole message, or the journal's page, in memory for each device.
-  const { key, issuer } = endorse.body;
-  device.key = { algorithm: key.algorithm, publicKey: Uint8Array.from(key.publicKey) };
-  device.owner = Uint8Array.from(issuer);
+  // A copy: a view would keep the whole message, or the journal's page, in memory for each device.
+  device.owner = Uint8Array.from(endorse.body.issuer);
   device.endorseAt = position;
   device.endorseUntilMs = endorse.body.expiresS * 1000;
 }
@@ -168,12 +162,13 @@ export function viewOf(
     pseudonym: toHex(body.pseudonym),
     recipients: body.recipients.map((r) => ({
       rid: toHex(r.rid),
-      scopes: r.scopes,
+      // Exact copies: a list that grew by pushes holds room for sixteen more.
+      scopes: r.scopes.slice(),
       expiresMs: r.expiresMs,
       role: r.role,
       consent: consentName(body.pseudonym, r.rid, r.consent),
     })),
-    suites: body.suites,
+    suites: body.suites.slice(),
     rekeyGraceS: body.policy.rekeyGraceS,
     namesThisGateway: body.gateways.some((g) => sameBytes(g, identity.thumbprint)),
     validUntilMs: body.validUntilMs,

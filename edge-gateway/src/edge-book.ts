@@ -24,8 +24,7 @@ export function createEdgeBook(): EdgeBook {
   const entries = new Map<string, Entry>();
   return {
     enter(device, eh, manifest, wrapHashes) {
-      const readers = manifest.recipients.filter((_, i) => wrapHashes[i] !== null);
-      entries.set(device, { eh, readers, lastMs: 0 });
+      entries.set(device, { eh, readers: readersOf(manifest, wrapHashes), lastMs: 0 });
     },
     async load(border) {
       const { catalogue, journal } = border;
@@ -38,7 +37,7 @@ export function createEdgeBook(): EdgeBook {
           const device = await border.devices.load(row.name);
           const manifest = device && (await border.manifestOf(device, body.manifestHash));
           if (manifest === undefined || entries.has(row.name)) continue;
-          const readers = manifest.recipients.filter((_, i) => body.wrapHashes[i] !== null);
+          const readers = readersOf(manifest, body.wrapHashes);
           entries.set(row.name, { eh: newest.eh, readers, lastMs: newest.arrivedMs });
         } catch {
           // A hint only: the recipients' own silence timers do not depend on it.
@@ -61,4 +60,13 @@ export function createEdgeBook(): EdgeBook {
       return out;
     },
   };
+}
+
+/** The manifest's own list where nobody is left out: most devices need no other. */
+function readersOf(
+  { recipients }: ManifestView,
+  wrapHashes: readonly (string | Uint8Array | null)[],
+): readonly RecipientView[] {
+  const readers = recipients.filter((_, i) => wrapHashes[i] !== null);
+  return readers.length === recipients.length ? recipients : readers.slice();
 }

@@ -21,6 +21,7 @@ import { viewOf } from './devices.ts';
 import type { Identity } from './identity.ts';
 import { isDamage, type Journal } from './journal.ts';
 import { FLAG, type JournalRecord } from './journal-record.ts';
+import { LazyMap } from './lazy-map.ts';
 import { MAX_OPEN_SEGMENTS } from './limits.ts';
 import { createReceivedSet, sameBytes } from './received.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -69,6 +70,9 @@ export async function openLinkKeys(
   }
 }
 
+/** For all epochs that wait for nothing. */
+export const nothing = () => {};
+
 export interface EpochParts {
   readonly id: number;
   readonly open: Open;
@@ -102,9 +106,11 @@ export function createEpoch(device: DeviceState, parts: EpochParts, settings: Ga
     heartbeatMs: open.heartbeatMs,
     t0Ms: open.clock.t0Ms,
     wrapHashes,
-    missingWraps: new Set(wrapHashes.filter((hash) => hash !== null)),
+    missingWraps: wrapHashes.some((hash) => hash !== null)
+      ? new Set(wrapHashes.filter((hash) => hash !== null))
+      : NO_WRAPS,
     received: createReceivedSet(MAX_OPEN_SEGMENTS * settings.maxCount),
-    segments: new Map(),
+    segments: new LazyMap(),
     closedNext: 0,
     nextFirst: 1,
     lastClose: oh,
@@ -120,9 +126,18 @@ export function createEpoch(device: DeviceState, parts: EpochParts, settings: Ga
     wentByBulk: false,
     keysUntilMs: Number.POSITIVE_INFINITY,
     lastArrivedMs: 0,
-    cancelKeysWait: () => {},
+    cancelKeysWait: nothing,
     inFlight: 0,
   };
+}
+
+/** Shared by every epoch whose wraps are all there. */
+const NO_WRAPS: ReadonlySet<string> = new Set();
+
+/** Wraps with these hashes are on disk. */
+export function wrapsArrived(epoch: EpochState, hashes: ReadonlySet<string>): void {
+  const left = epoch.missingWraps.difference(hashes);
+  epoch.missingWraps = left.size === 0 ? NO_WRAPS : left;
 }
 
 /** One array of recipients per scope, shared by its streams. Recipients without a wrap get nothing. */
@@ -130,7 +145,7 @@ function routesOf(open: Open, manifest: ManifestView): Map<number, readonly Reci
   const byScope = new Map<number, readonly RecipientView[]>();
   for (const scope of open.commitments.keys()) {
     const readers = manifest.recipients.filter((r, i) => r.scopes.includes(scope) && open.wrapHashes[i] !== null);
-    byScope.set(scope, readers);
+    byScope.set(scope, readers.length === manifest.recipients.length ? manifest.recipients : readers.slice());
   }
   return new Map(open.streams.map((s) => [s.id, byScope.get(s.scope) ?? []]));
 }
@@ -159,7 +174,7 @@ export async function loadEpoch(
   epoch.isAccepted = row.isAccepted;
   for (const position of catalogue.keys(row.id)) {
     const { wraps } = parsePlain((await journal.read(position)).message, 'keys');
-    for (const wrap of wraps) epoch.missingWraps.delete(toHex(crypto.sha256(wrap)));
+    wrapsArrived(epoch, new Set(wraps.map((wrap) => toHex(crypto.sha256(wrap)))));
   }
   await loadSegments(epoch, catalogue.closes(row.id), ports);
   await loadReceived(epoch, ports);

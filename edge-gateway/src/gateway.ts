@@ -12,6 +12,7 @@ import type { Border } from './border.ts';
 import { createBucket } from './buckets.ts';
 import { watchClock } from './clock-watch.ts';
 import { createControl } from './control.ts';
+import { createDeviceKeys } from './device-keys.ts';
 import { createDevices, viewOf } from './devices.ts';
 import { disputeEvidence } from './disputes.ts';
 import { createEdgeBook } from './edge-book.ts';
@@ -132,6 +133,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       counts: { frames: [0, 0, 0, 0] },
       book,
       verify: createVerifier(crypto),
+      keyOf: createDeviceKeys(journal),
       alarm(name, device) {
         instruments.alarms.add(1, name);
         logger.error({ alarm: name, device }, 'alarm');

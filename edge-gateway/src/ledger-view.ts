@@ -44,7 +44,7 @@ interface Known {
  * manifest carries, or name another patient's rid; only the pseudonym is under the act of its own owner.
  */
 export const consentName = (pseudonym: Uint8Array, rid: Uint8Array, consent: Uint8Array): string =>
-  `${toHex(pseudonym)}.${toHex(rid)}.${toHex(consent)}`;
+  [toHex(pseudonym), toHex(rid), toHex(consent)].join('.');
 
 const READ_TIMEOUT_MS = 1_500;
 const RETRY_MS = 2_000;

@@ -1,7 +1,8 @@
-import { checkLogin, deviceText, shardOf, topic } from '@pulseseal/protocol';
+import { checkLogin, deviceText, shardOf } from '@pulseseal/protocol';
 import { type AddressLimits, networkOf } from './addresses.ts';
 import type { Border } from './border.ts';
 import { createBucket } from './buckets.ts';
+import { DeviceTopics } from './device-topics.ts';
 import { MAX_VERIFICATIONS } from './limits.ts';
 import type { LoginRequest } from './ports.ts';
 import type { ClientSession } from './state.ts';
@@ -46,21 +47,13 @@ export function createLogin(
       const context = { gateway: border.identity.thumbprint, nowMs: wall.nowMs(), exporter };
       const { identity } = await checkLogin(password.slice(), context, crypto);
       if (deviceText(identity) !== clientId) return fail();
-      const shard = shardOf(identity, crypto);
+      const device = await border.devices.load(clientId);
       const session: ClientSession = {
         identity: clientId,
         // A copy: small buffers are cut from pages of 8 kB, and one view keeps its page.
-        thumbprint: Uint8Array.from(identity),
-        device: await border.devices.load(clientId),
-        topics: {
-          open: topic.device(shard, clientId, 'o'),
-          up: topic.device(shard, clientId, 'u'),
-          control: topic.device(shard, clientId, 'c'),
-          will: topic.device(shard, clientId, 'w'),
-          down: topic.device(shard, clientId, 'd'),
-          endorse: topic.device(shard, clientId, 'e'),
-          manifest: topic.device(shard, clientId, 'm'),
-        },
+        thumbprint: device?.thumbprint ?? Uint8Array.from(identity),
+        device,
+        topics: device?.topic ?? new DeviceTopics(shardOf(identity, crypto), clientId),
         publishes: createBucket(settings.framesPerS, settings.framesBurst),
         refusedMs: [],
         isPresent: true,

@@ -1,3 +1,4 @@
+import { LazyMap } from './lazy-map.ts';
 import { MAX_GONE_LEAVES } from './limits.ts';
 
 const PAGE_FRAMES = 32;
@@ -46,43 +47,138 @@ export interface ReceivedSet {
 export type Range = readonly [first: number, count: number];
 
 export function createReceivedSet(maxSpan: number, startAt = 1): ReceivedSet {
-  const pages = new Map<number, Page>();
-  const late = new Map<number, Uint8Array>();
-  let low = startAt;
-  let next = startAt;
-  let highest = startAt - 1;
+  return new PagedSet(maxSpan, startAt);
+}
 
-  const page = (seq: number) => pages.get(seq >>> 5);
-  const isKnown = (seq: number): boolean => {
-    const found = pages.get(seq >>> 5);
-    return found !== undefined && (found.known & (1 << (seq & 31))) !== 0;
-  };
-  const leafIn = (found: Page, seq: number): Uint8Array => {
-    const at = (seq & 31) * LEAF_BYTES;
-    return found.leaves.subarray(at, at + LEAF_BYTES);
-  };
-  const put = (seq: number, leaf: Uint8Array, isGone: boolean) => {
-    let found = pages.get(seq >>> 5);
+/** A class, because every epoch has one: functions of its own would take 2 kB. */
+class PagedSet implements ReceivedSet {
+  readonly #maxSpan: number;
+  readonly #pages = new LazyMap<number, Page>();
+  readonly #late = new LazyMap<number, Uint8Array>();
+  #low: number;
+  #next: number;
+  #highest: number;
+
+  constructor(maxSpan: number, startAt: number) {
+    this.#maxSpan = maxSpan;
+    this.#low = startAt;
+    this.#next = startAt;
+    this.#highest = startAt - 1;
+  }
+
+  get low(): number {
+    return this.#low;
+  }
+
+  get next(): number {
+    return this.#next;
+  }
+
+  judge(seq: number, leaf: Uint8Array): Admission {
+    if (seq < this.#low) {
+      const known = this.#late.get(seq);
+      if (known === undefined) return 'duplicate';
+      return sameBytes(known, leaf) ? 'new' : 'not-in-close';
+    }
+    if (seq >= this.#low + this.#maxSpan) return 'count-exceeded';
+    const found = this.#page(seq);
+    const bit = 1 << (seq & 31);
+    if (found === undefined || (found.known & bit) === 0) return 'new';
+    const isSame = sameBytes(leafIn(found, seq), leaf);
+    if ((found.gone & bit) !== 0) return isSame ? 'new' : 'not-in-close';
+    return isSame ? 'duplicate' : 'seq-conflict';
+  }
+
+  add(seq: number, leaf: Uint8Array): void {
+    if (seq < this.#low) this.#late.delete(seq);
+    else this.#put(seq, leaf, false);
+  }
+
+  addLeaf(seq: number, leaf: Uint8Array): boolean {
+    if (seq < this.#low) return true;
+    const found = this.#page(seq);
+    if (isIn(found, seq)) return sameBytes(leafIn(found, seq), leaf);
+    if (seq < this.#low + this.#maxSpan) this.#put(seq, leaf, true);
+    return true;
+  }
+
+  rememberGone(seq: number, leaf: Uint8Array): void {
+    if (seq < this.#low && this.#late.size < MAX_GONE_LEAVES) this.#late.set(seq, leaf.slice());
+  }
+
+  leaf(seq: number): Uint8Array | undefined {
+    const found = this.#page(seq);
+    return isIn(found, seq) ? leafIn(found, seq) : undefined;
+  }
+
+  holdsFrame(seq: number): boolean {
+    const found = this.#page(seq);
+    return isIn(found, seq) && (found.gone & (1 << (seq & 31))) === 0;
+  }
+
+  leaves(first: number, count: number): Uint8Array[] | undefined {
+    const out: Uint8Array[] = [];
+    for (let seq = first; seq < first + count; seq++) {
+      const found = this.#page(seq);
+      if (!isIn(found, seq)) return undefined;
+      out.push(leafIn(found, seq));
+    }
+    return out;
+  }
+
+  missing(first: number, count: number, maxRanges: number): Range[] {
+    return this.#ranges(Math.max(first, this.#low), first + count, false, maxRanges);
+  }
+
+  beyond(maxRanges: number): Range[] {
+    return this.#highest < this.#next ? [] : this.#ranges(this.#next, this.#highest + 1, true, maxRanges);
+  }
+
+  dropBelow(seq: number): void {
+    for (let at = this.#low; at < seq; at++) {
+      const found = this.#page(at);
+      if (found === undefined || (found.gone & (1 << (at & 31))) === 0) continue;
+      if (this.#late.size < MAX_GONE_LEAVES) this.#late.set(at, leafIn(found, at).slice());
+    }
+    for (const index of this.#pages.keys()) if ((index + 1) * PAGE_FRAMES <= seq) this.#pages.delete(index);
+    this.#low = Math.max(this.#low, seq);
+    if (this.#next < this.#low) {
+      this.#next = this.#low;
+      while (this.#next <= this.#highest && isIn(this.#page(this.#next), this.#next)) this.#next++;
+    }
+  }
+
+  get bytes(): number {
+    return this.#pages.size * (PAGE_FRAMES * LEAF_BYTES + 96) + this.#late.size * 96;
+  }
+
+  #page(seq: number): Page | undefined {
+    return this.#pages.get(seq >>> 5);
+  }
+
+  #put(seq: number, leaf: Uint8Array, isGone: boolean): void {
+    let found = this.#page(seq);
     if (found === undefined) {
       found = { known: 0, gone: 0, leaves: new Uint8Array(PAGE_FRAMES * LEAF_BYTES) };
-      pages.set(seq >>> 5, found);
+      this.#pages.set(seq >>> 5, found);
     }
     const bit = 1 << (seq & 31);
     found.known |= bit;
     if (isGone) found.gone |= bit;
     else found.gone &= ~bit;
     found.leaves.set(leaf, (seq & 31) * LEAF_BYTES);
-    if (seq > highest) highest = seq;
-    if (seq === next) {
-      next++;
-      while (next <= highest && isKnown(next)) next++;
+    if (seq > this.#highest) this.#highest = seq;
+    if (seq === this.#next) {
+      this.#next++;
+      while (this.#next <= this.#highest && isIn(this.#page(this.#next), this.#next)) this.#next++;
     }
-  };
-  const ranges = (first: number, end: number, wanted: boolean, maxRanges: number): Range[] => {
+  }
+
+  #ranges(first: number, end: number, wanted: boolean, maxRanges: number): Range[] {
     const out: Range[] = [];
     let from = -1;
     for (let seq = first; seq <= end && out.length < maxRanges; seq++) {
-      const hit = seq < end && isKnown(seq) === wanted;
+      const hit = seq < end && isIn(this.#page(seq), seq) === wanted;
       if (hit && from < 0) from = seq;
       if (!hit && from >= 0) {
         out.push([from, seq - from]);
@@ -90,81 +186,16 @@ export function createReceivedSet(maxSpan: number, startAt = 1): ReceivedSet {
       }
     }
     return out;
-  };
-
-  return {
-    get low() {
-      return low;
-    },
-    get next() {
-      return next;
-    },
-    judge(seq, leaf) {
-      if (seq < low) {
-        const known = late.get(seq);
-        if (known === undefined) return 'duplicate';
-        return sameBytes(known, leaf) ? 'new' : 'not-in-close';
-      }
-      if (seq >= low + maxSpan) return 'count-exceeded';
-      const found = page(seq);
-      const bit = 1 << (seq & 31);
-      if (found === undefined || (found.known & bit) === 0) return 'new';
-      const isSame = sameBytes(leafIn(found, seq), leaf);
-      if ((found.gone & bit) !== 0) return isSame ? 'new' : 'not-in-close';
-      return isSame ? 'duplicate' : 'seq-conflict';
-    },
-    add(seq, leaf) {
-      if (seq < low) late.delete(seq);
-      else put(seq, leaf, false);
-    },
-    addLeaf(seq, leaf) {
-      if (seq < low) return true;
-      const found = page(seq);
-      if (found !== undefined && (found.known & (1 << (seq & 31))) !== 0) return sameBytes(leafIn(found, seq), leaf);
-      if (seq < low + maxSpan) put(seq, leaf, true);
-      return true;
-    },
-    rememberGone(seq, leaf) {
-      if (seq < low && late.size < MAX_GONE_LEAVES) late.set(seq, leaf.slice());
-    },
-    leaf(seq) {
-      const found = page(seq);
-      return found !== undefined && (found.known & (1 << (seq & 31))) !== 0 ? leafIn(found, seq) : undefined;
-    },
-    holdsFrame(seq) {
-      const found = page(seq);
-      const bit = 1 << (seq & 31);
-      return found !== undefined && (found.known & bit) !== 0 && (found.gone & bit) === 0;
-    },
-    leaves(first, count) {
-      const out: Uint8Array[] = [];
-      for (let seq = first; seq < first + count; seq++) {
-        const found = page(seq);
-        if (found === undefined || (found.known & (1 << (seq & 31))) === 0) return undefined;
-        out.push(leafIn(found, seq));
-      }
-      return out;
-    },
-    missing: (first, count, maxRanges) => ranges(Math.max(first, low), first + count, false, maxRanges),
-    beyond: (maxRanges) => (highest < next ? [] : ranges(next, highest + 1, true, maxRanges)),
-    dropBelow(seq) {
-      for (let at = low; at < seq; at++) {
-        const found = page(at);
-        if (found === undefined || (found.gone & (1 << (at & 31))) === 0) continue;
-        if (late.size < MAX_GONE_LEAVES) late.set(at, leafIn(found, at).slice());
-      }
-      for (const index of pages.keys()) if ((index + 1) * PAGE_FRAMES <= seq) pages.delete(index);
-      low = Math.max(low, seq);
-      if (next < low) {
-        next = low;
-        while (next <= highest && isKnown(next)) next++;
-      }
-    },
-    get bytes() {
-      return pages.size * (PAGE_FRAMES * LEAF_BYTES + 96) + late.size * 96;
-    },
-  };
+  }
 }
+
+const isIn = (page: Page | undefined, seq: number): page is Page =>
+  page !== undefined && (page.known & (1 << (seq & 31))) !== 0;
+
+const leafIn = (page: Page, seq: number): Uint8Array => {
+  const at = (seq & 31) * LEAF_BYTES;
+  return page.leaves.subarray(at, at + LEAF_BYTES);
+};
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

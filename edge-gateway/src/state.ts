@@ -1,7 +1,9 @@
 import type { PreparedHmac } from '@pulseseal/crypto';
 import type { Position } from '@pulseseal/log';
-import type { CoseKey, RecipientRole, RefusalName } from '@pulseseal/protocol';
+import type { RecipientRole, RefusalName } from '@pulseseal/protocol';
 import type { Bucket } from './buckets.ts';
+import type { DeviceTopics } from './device-topics.ts';
+import type { LazyMap } from './lazy-map.ts';
 import type { Session } from './ports.ts';
 import type { ReceivedSet } from './received.ts';
 
@@ -33,10 +35,8 @@ export interface DeviceState {
   readonly number: number;
   readonly name: string;
   readonly thumbprint: Uint8Array;
-  readonly topic: { readonly down: string; readonly endorse: string; readonly manifest: string };
-  /** OK's public key; present once endorsed. */
-  key: CoseKey | undefined;
-  /** Thumbprint of the owner who endorsed it. */
+  readonly topic: DeviceTopics;
+  /** Thumbprint of the owner who endorsed it; present once endorsed. The device's key is in the endorsement: `keyOf`. */
   owner: Uint8Array | undefined;
   endorseAt: Position | undefined;
   endorseUntilMs: number;
@@ -49,7 +49,7 @@ export interface DeviceState {
   /** Epochs that come by bulk, without keys; at most 2. */
   readonly bulk: EpochState[];
   /** Epochs being opened or read back, by eh. */
-  readonly pending: Map<string, PendingEpoch>;
+  readonly pending: LazyMap<string, PendingEpoch>;
   opens: Bucket | undefined;
   /** Sequence of control messages: they are checked one at a time. */
   readonly serial: <T>(task: () => Promise<T>) => Promise<T>;
@@ -98,10 +98,10 @@ export interface EpochState {
   readonly t0Ms: number;
   readonly wrapHashes: readonly (string | null)[];
   /** Hex of hashes of wraps that are not on disk yet. */
-  readonly missingWraps: Set<string>;
+  missingWraps: ReadonlySet<string>;
   readonly received: ReceivedSet;
   /** Segments with a close that are not complete, and closes whose predecessor is missing. */
-  readonly segments: Map<number, SegmentRecord>;
+  readonly segments: LazyMap<number, SegmentRecord>;
   /** Every segment below has its close in the log. */
   closedNext: number;
   /** First seq of segment `closedNext`. */
@@ -147,7 +147,7 @@ export interface SegmentRecord {
 export interface ClientSession extends Session {
   readonly thumbprint: Uint8Array;
   device: DeviceState | undefined;
-  readonly topics: Readonly<Record<'open' | 'up' | 'control' | 'will' | 'down' | 'endorse' | 'manifest', string>>;
+  readonly topics: DeviceTopics;
   readonly publishes: Bucket;
   /** Times of the last refused publishes. */
   readonly refusedMs: number[];

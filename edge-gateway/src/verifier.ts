@@ -25,7 +25,7 @@ export function createVerifier(crypto: CryptoProvider): (signed: Signed, key: Co
   };
 }
 
-/** The newest keys, by the key's own bytes object, which a device keeps while loaded. */
+/** The newest keys, by the key's own bytes object, which `createDeviceKeys` keeps. */
 function createPreparedKeys(crypto: CryptoProvider): (key: CoseKey) => PreparedKey {
   const newest = new Map<Uint8Array, PreparedKey>();
   return (key) => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer as createNetServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { parseTopic } from '@pulseseal/protocol';
 import { Aedes, type AedesOptions, type Client, type PublishPacket } from 'aedes';
 import { gatewayFailure } from '../failures.ts';
 import { MAX_CONNECT_BYTES, MAX_PACKET_BYTES, MAX_SUBSCRIPTIONS, MAX_TOPIC_CHARACTERS } from '../limits.ts';
@@ -28,6 +29,17 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** Publishes of clients end at the gateway: the broker routes nothing between clients. */
 class IngestBroker extends Aedes {
+  override subscribe(topic: string, deliver: never, done: () => void): void {
+    // What a device hears comes by `send`: its entry in the tree of topics would never be found.
+    if (isOfDevice(topic)) setImmediate(done);
+    else super.subscribe(topic, deliver, done);
+  }
+
+  override unsubscribe(topic: string, deliver: never, done: () => void): void {
+    if (isOfDevice(topic)) setImmediate(done);
+    else super.unsubscribe(topic, deliver, done);
+  }
+
   override publish(packet: PublishPacket, ...rest: never[]): void {
     const [client, done] = rest as readonly unknown[];
     if (client !== null && client !== undefined && typeof client !== 'function') {
@@ -39,14 +51,17 @@ class IngestBroker extends Aedes {
   }
 }
 
+interface Parser {
+  client: Attached;
+  settings: { password?: unknown };
+  packet: { length: number; cmd: string };
+  _parseLength(): boolean;
+  _emitError(error: Error): unknown;
+}
+
 interface Attached extends Client {
   session?: Session;
-  _parser: {
-    settings: { password?: unknown };
-    packet: { length: number; cmd: string };
-    _parseLength(): boolean;
-    _emitError(error: Error): unknown;
-  };
+  _parser: Parser;
   subscriptions: Record<string, unknown>;
 }
 
@@ -60,25 +75,32 @@ export function createAedesBroker(settings: AedesBrokerSettings): Broker {
   let servers: Server[] = [];
   let handlers: BrokerHandlers | undefined;
 
+  // One for all: a function of its own for each socket, and `once`, would be kept as long as the socket.
+  const forget = function (this: Socket) {
+    sockets.delete(this);
+  };
+  const parseLength = boundedLength(() => handlers?.refused('packet-too-large'));
+
   const track = (socket: Socket) => {
     // Before anything else can fail: an unhandled socket error would end the process.
-    socket.on('error', () => {});
+    socket.on('error', quiet);
     sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+    socket.on('close', forget);
   };
   const admit = (socket: Socket): boolean => {
     if (sockets.size < limits.maxConnections && handlers?.admitConnection(socket.remoteAddress ?? '') === true)
       return true;
     handlers?.refused('connection-rate');
-    socket.on('error', () => {});
+    socket.on('error', quiet);
     socket.destroy();
     return false;
   };
   const attach = (broker: Aedes, socket: Socket) => {
     socket.setNoDelay(true);
-    boundPackets(broker.handle(socket) as Attached, () => handlers?.refused('packet-too-large'));
+    (broker.handle(socket) as Attached)._parser._parseLength = parseLength;
   };
   const count = (topic: string, by: number) => {
+    if (isOfDevice(topic)) return;
     const now = (readers.get(topic) ?? 0) + by;
     if (now <= 0) readers.delete(topic);
     else readers.set(topic, now);
@@ -133,7 +155,7 @@ export function createAedesBroker(settings: AedesBrokerSettings): Broker {
           socket.destroy();
         });
         server.on('secureConnection', (socket) => {
-          socket.on('error', () => {});
+          socket.on('error', quiet);
           attach(broker, socket);
         });
         servers.push(server);
@@ -220,7 +242,7 @@ function aedesOptions(
           (session) => {
             if (session !== undefined) (client as Attached).session = session;
             // The parser keeps the whole CONNECT: 8 kB of password for as long as the connection lives.
-            delete (client as Attached)._parser.settings.password;
+            (client as Attached)._parser.settings.password = undefined;
             done(null, session !== undefined);
           },
           () => done(null, false),
@@ -272,17 +294,22 @@ function aedesOptions(
   };
 }
 
+/** For every socket: its end is told by `close`. */
+const quiet = () => {};
+
+/** Only `send` speaks on a device's own topics. */
+const isOfDevice = (text: string): boolean => parseTopic(text)?.kind === 'device';
+
 /** Refuses a packet by its announced length: the parser itself would collect up to 256 MB of it. */
-function boundPackets(client: Attached, refused: () => void): void {
-  const parser = client._parser;
-  const parseLength = parser._parseLength;
-  parser._parseLength = function () {
+function boundedLength(refused: () => void): (this: Parser) => boolean {
+  return function () {
+    const parseLength = (Object.getPrototypeOf(this) as Parser)._parseLength;
     const isWhole = parseLength.call(this);
-    const most = client.connected ? MAX_PACKET_BYTES : MAX_CONNECT_BYTES;
+    const most = this.client.connected ? MAX_PACKET_BYTES : MAX_CONNECT_BYTES;
     if (isWhole && this.packet.length > most) {
       refused();
       this._emitError(new Error('packet too large'));
-      client.conn.destroy();
+      this.client.conn.destroy();
       return false;
     }
     return isWhole;

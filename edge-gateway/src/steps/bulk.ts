@@ -129,8 +129,7 @@ async function openInBulk(border: Border, device: DeviceState, openBytes: Uint8A
     refuse('counter-conflict');
   }
   if (device.isRetired) refuse('revoked-device');
-  if (device.key === undefined) refuse('not-endorsed');
-  if (!(await border.verify(signed, device.key))) refuse('signature-invalid');
+  if (!(await border.verify(signed, await border.keyOf(device)))) refuse('signature-invalid');
   const manifest = await border.manifestOf(device, open.manifestHash);
   if (manifest === undefined) refuse('manifest-unknown');
   if (open.wrapHashes.length !== manifest.recipients.length) refuse('scope-mismatch');

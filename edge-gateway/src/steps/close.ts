@@ -46,9 +46,7 @@ function knownClose(border: Border, epoch: EpochState, segment: number): { reado
 }
 
 async function verifyClose(border: Border, epoch: EpochState, signed: Signed<'close'>): Promise<void> {
-  const { key } = epoch.device;
-  if (key === undefined) refuse('not-endorsed');
-  if (!(await border.verify(signed, key))) refuse('signature-invalid');
+  if (!(await border.verify(signed, await border.keyOf(epoch.device)))) refuse('signature-invalid');
 }
 
 function isNext(epoch: EpochState, close: Close): boolean {

@@ -1,6 +1,7 @@
 import { toHex } from '@pulseseal/crypto';
 import { encodeKeys, type Keys, refuse } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
+import { wrapsArrived } from '../epochs.ts';
 import { RECORD } from '../journal-record.ts';
 import type { EpochState } from '../state.ts';
 
@@ -16,7 +17,7 @@ export async function receiveKeys(border: Border, epoch: EpochState, keys: Keys)
   const nowMs = border.wall.nowMs();
   await border.journal.put(RECORD.keys, 0, epoch.device.number, nowMs, message, (position): void => {
     border.catalogue.addKeys(epoch.id, position);
-    for (const hash of hashes) epoch.missingWraps.delete(hash);
+    wrapsArrived(epoch, new Set(hashes));
     border.forward.keys(epoch, keys.wraps, Math.round(border.data.nowMs()));
   });
   return epoch.missingWraps.size === 0;

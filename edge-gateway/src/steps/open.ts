@@ -15,7 +15,7 @@ import {
 } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
 import { createBucket } from '../buckets.ts';
-import { createEpoch, findEpoch, loadEpoch, openLinkKeys } from '../epochs.ts';
+import { createEpoch, findEpoch, loadEpoch, nothing, openLinkKeys } from '../epochs.ts';
 import { FLAG, RECORD } from '../journal-record.ts';
 import { OPENS_BURST, OPENS_PER_S } from '../limits.ts';
 import { sameBytes } from '../received.ts';
@@ -182,8 +182,8 @@ function checkLane({ border, device, message }: OpeningCase): void {
 /** (7) endorsed OK; the signature, verified last of what is not ours. */
 async function checkSignature({ border, device, signed }: OpeningCase): Promise<void> {
   if (device.isRetired) refuse('revoked-device');
-  if (device.key === undefined || border.wall.nowMs() > device.endorseUntilMs) refuse('not-endorsed');
-  if (!(await border.verify(signed, device.key))) refuse('signature-invalid');
+  if (border.wall.nowMs() > device.endorseUntilMs) refuse('not-endorsed');
+  if (!(await border.verify(signed, await border.keyOf(device)))) refuse('signature-invalid');
 }
 
 /** (8) the ledger's current manifest, or the one before within its grace. Away: marked, never refused for that. */
@@ -236,6 +236,7 @@ async function acceptIfWhole(border: Border, epoch: EpochState): Promise<void> {
 export async function acceptEpoch(border: Border, epoch: EpochState): Promise<void> {
   if (epoch.isBulk) return;
   epoch.cancelKeysWait();
+  epoch.cancelKeysWait = nothing;
   if (!epoch.isAccepted) {
     const nowMs = Math.round(border.data.nowMs());
     await border.journal.put(RECORD.accepted, 1, epoch.device.number, nowMs, epoch.oh, () =>

@@ -57,8 +57,9 @@ export function utf8(text: string): Uint8Array {
 
 const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** Lower-case hex. */
+/** Lower-case hex. The engine's own, where it has one, is faster and makes one flat string instead of a tree of halves. */
 export function toHex(bytes: Uint8Array): string {
+  if (bytes.toHex !== undefined) return bytes.toHex();
   let text = '';
   for (const byte of bytes) text += hexOfByte[byte];
   return text;

@@ -7,6 +7,10 @@ const scratchBytes = 16_384;
 const blockBytes = 64;
 const digestBytes = 32;
 const hkdfMaxBytes = 255 * digestBytes;
+const innerPad = 0x36;
+const outerPad = 0x5c;
+/** Keys of one page: a buffer for each would take ten times what the key does. */
+const keysPerPage = 64;
 
 type NativeHash = Pick<
   CryptoProvider,
@@ -42,14 +46,41 @@ function totalLength(parts: readonly Uint8Array[]): number {
   return length;
 }
 
+interface KeySlot {
+  readonly page: Uint8Array;
+  readonly at: number;
+}
+
+/** Room for keys that stays where it is. A page goes when none of its keys is held any more, erased or not. */
+function createKeySlots(): { take(): KeySlot; give(slot: KeySlot): void } {
+  const free: KeySlot[] = [];
+  return {
+    take() {
+      const slot = free.pop();
+      if (slot !== undefined) return slot;
+      const page = secretBytes(keysPerPage * digestBytes);
+      for (let i = keysPerPage - 1; i > 0; i--) free.push({ page, at: i * digestBytes });
+      return { page, at: 0 };
+    },
+    give(slot) {
+      erase(slot.page.subarray(slot.at, slot.at + digestBytes));
+      free.push(slot);
+    },
+  };
+}
+
 /**
  * HMAC as two one-shot hashes over prepared pads: about half the time of `createHmac` on short frames (measured), which
- * pays for a native object per call. The scratch buffer belongs to the provider; calls are synchronous, so one is enough,
- * and a prepared key costs 128 bytes only.
+ * pays for a native object per call. The scratch buffer belongs to the provider; calls are synchronous, so one is enough.
+ * Pads are made anew in each call: that takes no longer than copying kept ones, and a prepared key needs 32 bytes of a page.
  */
 export function createNativeHash(): NativeHash {
   const scratch = new Uint8Array(blockBytes + scratchBytes);
   const outer = new Uint8Array(blockBytes + digestBytes);
+  // The second half of the pads is the same for every key of 32 bytes.
+  scratch.fill(innerPad, digestBytes, blockBytes);
+  outer.fill(outerPad, digestBytes, blockBytes);
+  const slots = createKeySlots();
 
   const fill = (at: number, parts: readonly Uint8Array[]): number => {
     let end = at;
@@ -62,32 +93,32 @@ export function createNativeHash(): NativeHash {
 
   const prepareHmac: CryptoProvider['prepareHmac'] = (key) => {
     requireLength('HMAC key', key, digestBytes);
-    const pads = secretBytes(2 * blockBytes);
-    const inner = pads.subarray(0, blockBytes).fill(0x36);
-    const outerPad = pads.subarray(blockBytes).fill(0x5c);
-    for (let i = 0; i < digestBytes; i++) {
-      inner[i]! ^= key[i]!;
-      outerPad[i]! ^= key[i]!;
-    }
+    const { page, at } = slots.take();
+    page.set(key, at);
     let erased = false;
     const mac = (...parts: readonly Uint8Array[]): Uint8Array => {
       if (erased) throw new Error('this HMAC key was erased');
+      for (let i = 0; i < digestBytes; i++) {
+        const byte = page[at + i]!;
+        scratch[i] = byte ^ innerPad;
+        outer[i] = byte ^ outerPad;
+      }
       if (totalLength(parts) <= scratchBytes) {
-        scratch.set(inner);
         sha256Into(outer, blockBytes, scratch.subarray(0, fill(blockBytes, parts)));
       } else {
-        const long = createHash('sha256').update(inner);
+        const long = createHash('sha256').update(scratch.subarray(0, blockBytes));
         for (const part of parts) long.update(part);
         outer.set(long.digest(), blockBytes);
       }
-      outer.set(outerPad);
       return sha256(outer);
     };
     const eraseKey = (): void => {
+      if (erased) return;
       erased = true;
-      erase(pads);
-      scratch.fill(0, 0, blockBytes);
-      erase(outer);
+      slots.give({ page, at });
+      scratch.fill(0, 0, digestBytes);
+      outer.fill(0, 0, digestBytes);
+      outer.fill(0, blockBytes);
     };
     return Object.assign(mac, { erase: eraseKey });
   };
