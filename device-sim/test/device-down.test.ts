@@ -150,6 +150,25 @@ describe('errors', () => {
     expect(world.sendHeart()).toBe('stopped');
   });
 
+  it('of a gateway that was set back make the device open the same epoch again, byte for byte', async () => {
+    const world = createWorld();
+    await world.enrol();
+    const [eh, before] = current(world);
+    const frames = before.frames.size;
+    world.gateway.epochs.delete(eh);
+    world.sendHeart(80);
+    for (let i = 0; i < 20; i++) world.gateway.err(eh, ERR.unknownEpoch, undefined, true);
+    await world.until('open again', () => world.gateway.epochs.has(eh));
+    const [again, after] = current(world);
+    expect(again).toBe(eh);
+    expect(after.openBytes).toEqual(before.openBytes);
+    await world.until('the frame', () => after.frames.size > 0);
+    await world.run(1_000);
+    expect(world.device.state).toBe('live');
+    expect(Math.min(...after.frames.keys())).toBeGreaterThan(frames);
+    expect(world.device.backlog).toBe(0);
+  });
+
   it('make a stale device ask and jump to last + 1, within the bound only', async () => {
     const world = createWorld();
     await world.enrol();

@@ -22,6 +22,8 @@ export interface Control {
   ): void;
   /** Again at once (link is back, err 2, nack want 4). */
   reopen(): void;
+  /** The gateway knows nothing of an epoch that it accepted: its disk is an older one. The same bytes again. */
+  openAgain(epoch: LinkedEpoch): void;
   opened(): void;
   lost(): void;
   /** The nonce a resync must carry; taken once. */
@@ -57,11 +59,16 @@ export function createControl(ports: { readonly wall: Clock; readonly random: Ra
     if (key === undefined) return Promise.reject(new Error('offline epoch'));
     return hooks.publish('c', sealCtl(mt, carrier.keys.oh, ++carrier.n, content, key));
   };
+  const open: Control['open'] = (epoch, pre) => {
+    const tag = pre === undefined ? undefined : sealPre(epoch.keys.open, pre.oh, pre.key);
+    opening = { epoch, message: encodeOpening(epoch.keys.open, tag), dueMs: 0, tries: 0 };
+    sendOpening();
+  };
   return {
-    open(epoch, pre) {
-      const tag = pre === undefined ? undefined : sealPre(epoch.keys.open, pre.oh, pre.key);
-      opening = { epoch, message: encodeOpening(epoch.keys.open, tag), dueMs: 0, tries: 0 };
-      sendOpening();
+    open,
+    openAgain(epoch) {
+      // One err comes for each frame; the retries of the first go on by themselves.
+      if (opening === undefined) open(epoch, undefined);
     },
     reopen() {
       if (opening !== undefined) opening.tries = 0;

@@ -168,7 +168,8 @@ export function createReplies(p: ReplyPorts): Replies {
         }
         return;
       case ERR.unknownEpoch:
-        p.control.reopen();
+        if (carrier !== undefined && carrier === p.current() && carrier.spool.accepted) p.control.openAgain(carrier);
+        else p.control.reopen();
         return;
       case ERR.staleCounter:
         // Named inside bulk there is nothing to resync: the carrier's own pair is right.
