@@ -9,6 +9,7 @@ import type { Work } from './stepping.ts';
 import { emit, raise } from './stepping.ts';
 import { mayJudge } from './values.ts';
 import { takesPart } from './vitals.ts';
+import { durationWords } from './words.ts';
 
 /** How long a reading may be on its way: rule time runs this far behind the clock where no reading states a later time. */
 export const wayMs = 15_000;
@@ -205,6 +206,9 @@ function technical(work: Work, command: Extract<TwinCommand, { kind: 'tick' }>):
   }
 }
 
+/** "2026-11-23 06:47". */
+const minuteOf = (ms: number) => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+
 /** A past gap in the watch: told once, nothing to answer. */
 function systemOff(work: Work, command: Extract<TwinCommand, { kind: 'system-off' }>): void {
   emit(work, command);
@@ -214,7 +218,7 @@ function systemOff(work: Work, command: Extract<TwinCommand, { kind: 'system-off
     priority: 'technical',
     device: null,
     cause: null,
-    reason: `The system was off from ${new Date(fromMs).toISOString()} to ${new Date(toMs).toISOString()}`,
+    reason: `The system was off for ${durationWords(toMs - fromMs)}, from ${minuteOf(fromMs)} to ${minuteOf(toMs)} UTC`,
     plainReason: 'The system was switched off for a time.',
     raisedAtMs: toMs,
     contributors: [],
