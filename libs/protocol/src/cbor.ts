@@ -227,6 +227,13 @@ function follows(key: number, before: number): boolean {
   return key < 0 === before < 0 ? Math.abs(key) > Math.abs(before) : key < 0;
 }
 
+/** Short ASCII, as most texts of the protocol are: written without an encoder's detour. */
+function isAscii(text: string): boolean {
+  if (text.length > 64) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
 /** Deterministic encoder; grows by doubling. */
 export class Writer {
   #buffer: Uint8Array;
@@ -289,6 +296,12 @@ export class Writer {
   }
 
   text(value: string): this {
+    if (isAscii(value)) {
+      this.head(3, value.length);
+      this.#room(value.length);
+      for (let i = 0; i < value.length; i++) this.#buffer[this.#at++] = value.charCodeAt(i);
+      return this;
+    }
     // A lone surrogate would silently become another character.
     if (!value.isWellFormed()) throw new RangeError('not a Unicode text');
     const raw = utf8Encoder.encode(value);

@@ -14,15 +14,12 @@ import type { RoundResult } from '../processes/loader.ts';
 const CLIENTS = 50;
 const WINDOW = 16;
 const PAYLOAD_BYTES = 256;
-/** K of the delivered profiles: at these rates a device closes when its segment is full. */
+/** K of the delivered profiles: at these rates a device closes when its segment is full. The second row. */
 const SEGMENT_FRAMES = 1_024;
 /** One signature a minute at 1 Hz: the harder mix. */
 const SHORT_SEGMENT_FRAMES = 60;
 
-export interface VerifyRate {
-  readonly perS: number;
-  readonly perCpuS: number;
-}
+export type VerifyRate = Rate;
 const MOSQUITTO = ['/usr/sbin/mosquitto', '/usr/bin/mosquitto', '/usr/local/sbin/mosquitto'].find((p) => existsSync(p));
 
 /** No bucket may be what is measured here. */
@@ -37,17 +34,20 @@ export const OPEN_DOORS = {
   connectionsBurst: 100_000,
 } as const;
 
+/** Frames per second of the wall clock, and per second of CPU time of the gateway's process: threads and what follows the acknowledgement included. */
+interface Rate {
+  readonly perS: number;
+  readonly perCpuS: number;
+}
+
 interface Round {
-  readonly a0: number;
-  readonly bare: number;
-  readonly own: number;
-  /** Frames per second of CPU time of the gateway's process, its threads and what follows the acknowledgement included. */
-  readonly ownPerCpuS: number;
-  readonly bareCpuS: number;
-  /** The same with a close after every 60 frames. */
-  readonly short: number;
-  readonly shortPerCpuS: number;
-  readonly mosquitto?: number;
+  readonly a0: Rate;
+  readonly bare: Rate;
+  /** A close after every 60 frames. */
+  readonly short: Rate;
+  /** A close after every 1,024 frames. */
+  readonly long: Rate;
+  readonly mosquittoPerS?: number;
 }
 
 export const throughput: Figure = figure('throughput', false);
@@ -94,33 +94,30 @@ async function run(context: BenchContext, isTls: boolean): Promise<FigureResult>
       const { frames, elapsedMs } = await loader.ask<RoundResult>('go', { window: WINDOW });
       return { frames, rate: (frames * 1000) / elapsedMs };
     };
-    const ownRound = async (segmentFrames: number) => {
+    const ownRound = async (segmentFrames: number): Promise<Rate> => {
       await load.ask('prepare', { framesPerClient, payloadBytes: PAYLOAD_BYTES, segmentFrames });
       const beforeS = gateway.cpuS();
       const { frames, rate } = await rateOf(load);
       // The index is committed once a second: its cost belongs to this round.
       await new Promise((resolve) => setTimeout(resolve, 1_200));
-      return { rate, perCpuS: frames / (gateway.cpuS() - beforeS) };
+      return { perS: rate, perCpuS: frames / (gateway.cpuS() - beforeS) };
     };
     const rounds = await roundsOf(context, warmUps, count, async (): Promise<Round> => {
-      const { perCpuS: a0 } = await verify.ask<VerifyRate>('rate', 500);
+      const a0 = await verify.ask<VerifyRate>('rate', 500);
       await bareLoad.ask('prepareBare', { framesPerClient, frameBytes });
       const bareBeforeS = bare.cpuS();
-      const bareRound = await rateOf(bareLoad);
-      const bareCpuS = bareRound.frames / (bare.cpuS() - bareBeforeS);
+      const { frames, rate } = await rateOf(bareLoad);
+      const bareRate = { perS: rate, perCpuS: frames / (bare.cpuS() - bareBeforeS) };
       await mosquittoLoad?.ask('prepareBare', { framesPerClient, frameBytes });
       const mosquittoRound = mosquittoLoad && (await rateOf(mosquittoLoad));
-      const long = await ownRound(SEGMENT_FRAMES);
       const short = await ownRound(SHORT_SEGMENT_FRAMES);
+      const long = await ownRound(SEGMENT_FRAMES);
       return {
         a0,
-        bare: bareRound.rate,
-        own: long.rate,
-        ownPerCpuS: long.perCpuS,
-        short: short.rate,
-        shortPerCpuS: short.perCpuS,
-        bareCpuS,
-        ...(mosquittoRound === undefined ? {} : { mosquitto: mosquittoRound.rate }),
+        bare: bareRate,
+        short,
+        long,
+        ...(mosquittoRound === undefined ? {} : { mosquittoPerS: mosquittoRound.rate }),
       };
     });
     return resultOf(rounds, warmUps, isTls, framesPerClient);
@@ -132,91 +129,58 @@ async function run(context: BenchContext, isTls: boolean): Promise<FigureResult>
 }
 
 function resultOf(rounds: readonly Round[], warmUps: number, isTls: boolean, framesPerClient: number): FigureResult {
+  const per = (unit: string, valueOf: (round: Round) => number) => sampleOf(unit, rounds.map(valueOf));
   const samples = {
-    a0PerS: sampleOf(
-      'verifications per s of CPU',
-      rounds.map((r) => r.a0),
-    ),
-    framesPerS: sampleOf(
-      'frames/s',
-      rounds.map((r) => r.own),
-    ),
-    framesPerCpuS: sampleOf(
-      'frames per s of CPU',
-      rounds.map((r) => r.ownPerCpuS),
-    ),
-    bareAedesPerS: sampleOf(
-      'messages/s',
-      rounds.map((r) => r.bare),
-    ),
-    bareAedesPerCpuS: sampleOf(
-      'messages per s of CPU',
-      rounds.map((r) => r.bareCpuS),
-    ),
-    shortFramesPerS: sampleOf(
-      'frames/s',
-      rounds.map((r) => r.short),
-    ),
-    shortOverA0: sampleOf(
-      'x',
-      rounds.map((r) => r.shortPerCpuS / r.a0),
-    ),
-    shortOverBareAedes: sampleOf(
-      'x',
-      rounds.map((r) => r.shortPerCpuS / r.bareCpuS),
-    ),
-    wallOverBareAedes: sampleOf(
-      'x',
-      rounds.map((r) => r.own / r.bare),
-    ),
-    overA0: sampleOf(
-      'x',
-      rounds.map((r) => r.ownPerCpuS / r.a0),
-    ),
-    overBareAedes: sampleOf(
-      'x',
-      rounds.map((r) => r.ownPerCpuS / r.bareCpuS),
-    ),
-    ...(rounds[0]?.mosquitto === undefined
+    a0PerS: per('verifications/s', (r) => r.a0.perS),
+    a0PerCpuS: per('verifications per s of CPU', (r) => r.a0.perCpuS),
+    bareAedesPerS: per('messages/s', (r) => r.bare.perS),
+    bareAedesPerCpuS: per('messages per s of CPU', (r) => r.bare.perCpuS),
+    framesPerS: per('frames/s', (r) => r.short.perS),
+    framesPerCpuS: per('frames per s of CPU', (r) => r.short.perCpuS),
+    overA0: per('x', (r) => r.short.perS / r.a0.perS),
+    overA0Cpu: per('x of CPU time', (r) => r.short.perCpuS / r.a0.perCpuS),
+    overBareAedes: per('x', (r) => r.short.perS / r.bare.perS),
+    overBareAedesCpu: per('x of CPU time', (r) => r.short.perCpuS / r.bare.perCpuS),
+    longFramesPerS: per('frames/s', (r) => r.long.perS),
+    longFramesPerCpuS: per('frames per s of CPU', (r) => r.long.perCpuS),
+    longOverA0: per('x', (r) => r.long.perS / r.a0.perS),
+    longOverA0Cpu: per('x of CPU time', (r) => r.long.perCpuS / r.a0.perCpuS),
+    longOverBareAedes: per('x', (r) => r.long.perS / r.bare.perS),
+    longOverBareAedesCpu: per('x of CPU time', (r) => r.long.perCpuS / r.bare.perCpuS),
+    ...(rounds[0]?.mosquittoPerS === undefined
       ? {}
       : {
-          mosquittoPerS: sampleOf(
-            'messages/s',
-            rounds.map((r) => r.mosquitto!),
-          ),
-          overMosquitto: sampleOf(
-            'x',
-            rounds.map((r) => r.own / r.mosquitto!),
-          ),
+          mosquittoPerS: per('messages/s', (r) => r.mosquittoPerS!),
+          overMosquitto: per('x', (r) => r.short.perS / r.mosquittoPerS!),
         }),
   };
-  const { overA0, overBareAedes, shortOverA0, shortOverBareAedes } = samples;
   const over = 'overMosquitto' in samples ? samples.overMosquitto : undefined;
   const where = isTls ? ', both sides over TLS' : '';
+  const closes = (segmentFrames: number) => `a close after every ${segmentFrames} frames${where}`;
   const lines: Line[] = [
     {
-      name: `frames/s over A0${where}`,
+      name: `frames/s over A0, ${closes(SHORT_SEGMENT_FRAMES)}`,
       asked: isTls ? 'a row of its own' : '>= 8 A0',
       aim: isTls ? '-' : '12 A0',
-      measured: `${overA0.median} A0 (${samples.framesPerS.median}/s)`,
-      isMet: isTls || overA0.median >= 8,
-      isAimMet: isTls || overA0.median >= 12,
+      measured: `${samples.overA0.median} A0 (${samples.framesPerS.median}/s; of CPU time ${samples.overA0Cpu.median} A0)`,
+      isMet: isTls || samples.overA0.median >= 8,
+      isAimMet: isTls || samples.overA0.median >= 12,
     },
     {
-      name: `frames/s over bare aedes${where}`,
+      name: `frames/s over bare aedes, ${closes(SHORT_SEGMENT_FRAMES)}`,
       asked: isTls ? 'a row of its own' : '>= 0.45 x',
       aim: '-',
-      measured: `${overBareAedes.median} x (${samples.bareAedesPerS.median}/s)`,
-      isMet: isTls || overBareAedes.median >= 0.45,
+      measured: `${samples.overBareAedes.median} x (${samples.bareAedesPerS.median}/s; of CPU time ${samples.overBareAedesCpu.median} x)`,
+      isMet: isTls || samples.overBareAedes.median >= 0.45,
+    },
+    {
+      name: closes(SEGMENT_FRAMES),
+      asked: '-',
+      aim: '-',
+      measured: `${samples.longOverA0.median} A0, ${samples.longOverBareAedes.median} x (of CPU time ${samples.longOverA0Cpu.median} A0, ${samples.longOverBareAedesCpu.median} x)`,
+      isMet: true,
     },
   ];
-  lines.push({
-    name: `the same with a close after every ${SHORT_SEGMENT_FRAMES} frames${where}`,
-    asked: isTls ? 'a row of its own' : '>= 8 A0, >= 0.45 x',
-    aim: '-',
-    measured: `${shortOverA0.median} A0, ${shortOverBareAedes.median} x`,
-    isMet: isTls || (shortOverA0.median >= 8 && shortOverBareAedes.median >= 0.45),
-  });
   if (over !== undefined)
     lines.push({
       name: "frames/s over mosquitto's unsynced QoS 1",
@@ -232,8 +196,8 @@ function resultOf(rounds: readonly Round[], warmUps: number, isTls: boolean, fra
     warmUps,
     rounds: rounds.length,
     notes: [
-      `${CLIENTS} devices, window ${WINDOW}, ${framesPerClient} frames of ${PAYLOAD_BYTES} bytes each a round, and a signed close after every ${SEGMENT_FRAMES} frames (what the delivered profiles set), which is checked and stored but not counted as a frame; then the same with a close after every ${SHORT_SEGMENT_FRAMES}.`,
-      'Ratios to A0 and to bare aedes are of work per second of CPU time of the one core, A0 and bare aedes likewise, so that other work on the machine does not move them; rates per second and the ratio to mosquitto are of the wall clock.',
+      `${CLIENTS} devices, window ${WINDOW}, ${framesPerClient} frames of ${PAYLOAD_BYTES} bytes each a round, and a signed close after every ${SHORT_SEGMENT_FRAMES} frames, which is checked and stored but not counted as a frame; then the same with a close after every ${SEGMENT_FRAMES} (what the delivered profiles set).`,
+      'Rates and ratios are of the wall clock, each process under test alone on one core; beside them stand the same ratios in work per second of CPU time, which other work on the machine moves less.',
       'The gateway has journal, index, embedded feed and evidence log; its ledger is away, so heads are signed and not anchored. Buckets are opened wide, because no bucket is what is measured.',
       'All processes under test share core 0 by turns (A0, bare aedes, mosquitto, gateway), each loader has core 1.',
       ...(over === undefined && !isTls ? ['mosquitto is not installed here: its row is left out.'] : []),
