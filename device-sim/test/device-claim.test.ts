@@ -122,7 +122,7 @@ describe('the claim of a device', () => {
     await d.settle();
     agentEnd.send(d.request(d.nonceIn(said), d.owner, { secret: new Uint8Array(16) }));
     await d.settle();
-    expect(d.refusals).toEqual(['mac-wrong']);
+    expect(d.refusals).toEqual(['mac-fail']);
     expect(d.answered(said)).toBe(false);
     expect(d.memory.owner).toBeNull();
   });
@@ -135,11 +135,11 @@ describe('the claim of a device', () => {
     await d.settle();
     agentEnd.send(d.request(d.nonceIn(said), d.owner, { attestation: new Uint8Array(32) }));
     await d.settle();
-    expect(d.refusals).toEqual(['signature-wrong', 'not-this-device']);
+    expect(d.refusals).toEqual(['signature-invalid', 'topic-mismatch']);
     expect(d.answered(said)).toBe(false);
   });
 
-  it('takes a nonce once, whatever came of it', async () => {
+  it('takes a nonce once, whatever came of it [ENROL-5]', async () => {
     const d = createDesk();
     const { agentEnd, said } = d.connect();
     await d.settle();
@@ -148,7 +148,7 @@ describe('the claim of a device', () => {
     await d.settle();
     agentEnd.send(d.request(nonce));
     await d.settle();
-    expect(d.refusals).toEqual(['mac-wrong', 'nonce-not-mine']);
+    expect(d.refusals).toEqual(['mac-fail', 'nonce-mismatch']);
     expect(d.answered(said)).toBe(false);
     agentEnd.send(d.request(d.nonceIn(said)));
     await d.settle();
@@ -177,7 +177,7 @@ describe('the claim of a device', () => {
       await d.settle();
       expect(d.answered(late.said)).toBe(false);
     }
-    expect(d.refusals).toEqual(['has-owner', 'has-owner']);
+    expect(d.refusals).toEqual(['owner-mismatch', 'owner-mismatch']);
   });
 
   it('does not obey an endorsement by another owner', async () => {
@@ -188,7 +188,7 @@ describe('the claim of a device', () => {
     await d.settle();
     agentEnd.send(d.endorseFor(said, d.other));
     await d.settle();
-    expect(d.refusals).toEqual(['endorse-wrong']);
+    expect(d.refusals).toEqual(['owner-mismatch']);
     expect(d.owned()).toBe(0);
   });
 });

@@ -8,6 +8,7 @@ import {
   type MessageSigner,
   parseCoseKey,
   parseMessage,
+  type RefusalName,
   type Signed,
   type SigningAlgorithm,
   signBody,
@@ -21,15 +22,6 @@ import type { DeviceMemory } from './memory.ts';
 import type { LocalLinkPort } from './ports.ts';
 import { same } from './trust.ts';
 
-export type ClaimRefusal =
-  | 'has-owner'
-  | 'not-this-device'
-  | 'nonce-not-mine'
-  | 'owner-key-mismatch'
-  | 'mac-wrong'
-  | 'signature-wrong'
-  | 'endorse-wrong';
-
 export interface ClaimPorts {
   readonly memory: DeviceMemory;
   readonly factory: FactoryIdentity;
@@ -41,7 +33,7 @@ export interface ClaimPorts {
   owned(): void;
   manifest(bytes: Uint8Array): void;
   resync(message: Signed<'resync'>): void;
-  refused(reason: ClaimRefusal | string): void;
+  refused(reason: RefusalName): void;
 }
 
 /** The device's end of the local link (protocol.md section 7). */
@@ -99,8 +91,9 @@ export function createClaimDesk(ports: ClaimPorts): ClaimDesk {
     };
     const endorse = (signed: Signed<'endorse'>) => {
       if (memory.endorse !== null) return;
-      if (!isEndorsement(signed, ports)) {
-        ports.refused('endorse-wrong');
+      const refusal = judgeEndorsement(signed, ports);
+      if (refusal !== undefined) {
+        ports.refused(refusal);
         return;
       }
       memory.endorse = signed.raw;
@@ -143,28 +136,26 @@ function judgeClaim(
   nonce: Uint8Array | undefined,
   attestation: MessageSigner,
   ports: ClaimPorts,
-): ClaimRefusal | undefined {
+): RefusalName | undefined {
   const { memory, factory, crypto } = ports;
   const { body } = request;
-  if (memory.endorse !== null) return 'has-owner';
-  if (!same(body.attestationKey, attestation.thumbprint)) return 'not-this-device';
-  if (nonce === undefined || !same(body.nonce, nonce)) return 'nonce-not-mine';
-  if (!same(thumbprint(body.ownerKey, crypto), body.owner)) return 'owner-key-mismatch';
+  if (memory.endorse !== null) return 'owner-mismatch';
+  if (!same(body.attestationKey, attestation.thumbprint)) return 'topic-mismatch';
+  if (nonce === undefined || !same(body.nonce, nonce)) return 'nonce-mismatch';
+  if (!same(thumbprint(body.ownerKey, crypto), body.owner)) return 'key-mismatch';
   const mac = claimMac(attestation.thumbprint, factory.claimSecret, body.owner, body.pseudonym, body.nonce, crypto);
-  if (!same(mac, body.mac)) return 'mac-wrong';
-  return verifySigned(request, body.ownerKey, crypto) ? undefined : 'signature-wrong';
+  if (!same(mac, body.mac)) return 'mac-fail';
+  return verifySigned(request, body.ownerKey, crypto) ? undefined : 'signature-invalid';
 }
 
 /** The owner of the claim, and nobody else, vouches for this device's operational key. */
-function isEndorsement(signed: Signed<'endorse'>, ports: ClaimPorts): boolean {
+function judgeEndorsement(signed: Signed<'endorse'>, ports: ClaimPorts): RefusalName | undefined {
   const { memory, crypto } = ports;
-  if (memory.ownerKey === null || memory.owner === null || memory.okSeed === null) return false;
+  if (memory.ownerKey === null || memory.owner === null || memory.okSeed === null) return 'not-endorsed';
   const ownerKey = parseCoseKey(memory.ownerKey);
   const operational = createMessageSigner(ports.operationalAlgorithm, memory.okSeed, crypto);
-  return (
-    same(signed.body.issuer, memory.owner) &&
-    same(signed.body.subject, operational.thumbprint) &&
-    same(encodeCoseKey(signed.body.key), encodeCoseKey(operational.key)) &&
-    verifySigned(signed, ownerKey, crypto)
-  );
+  if (!same(signed.body.issuer, memory.owner)) return 'owner-mismatch';
+  if (!same(signed.body.subject, operational.thumbprint)) return 'topic-mismatch';
+  if (!same(encodeCoseKey(signed.body.key), encodeCoseKey(operational.key))) return 'key-mismatch';
+  return verifySigned(signed, ownerKey, crypto) ? undefined : 'signature-invalid';
 }

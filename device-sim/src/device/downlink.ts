@@ -16,6 +16,7 @@ import {
   parseProgress,
   parseRekey,
   type Rack,
+  type RefusalName,
   type Rekey,
   type Signed,
 } from '@pulseseal/protocol';
@@ -45,7 +46,7 @@ export interface DownlinkHandlers {
   err(epoch: LinkedEpoch | undefined, message: Err, authentic: boolean): void;
   rack(epoch: LinkedEpoch, rack: Rack): void;
   resync(message: Signed<'resync'>): void;
-  refused(reason: string): void;
+  refused(reason: RefusalName): void;
 }
 
 /** Reads one message of topic `d`: parse, MAC, counter, then the handler. Nothing here trusts its input. */

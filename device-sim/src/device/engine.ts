@@ -36,14 +36,14 @@ import { wrapDecisions } from './policy.ts';
 import type { DevicePorts } from './ports.ts';
 import { createRangeSet } from './ranges.ts';
 import { recoverCloses } from './recover.ts';
-import { createReplies } from './replies.ts';
+import { createReplies, type NotObeyed } from './replies.ts';
 import { createSalvage } from './salvage.ts';
 import { type BeatState, createSealer, type Sealed, type Sealer } from './sealer.ts';
 import type { DeviceSettings } from './settings.ts';
 import { type DroppedFrame, openSpool } from './spool.ts';
 import { isOwed, type SpoolEpoch } from './spool-epoch.ts';
 import { type DeviceEvent, type DeviceState, nextState } from './states.ts';
-import { createTrust, same } from './trust.ts';
+import { createTrust, isRefusal, same } from './trust.ts';
 import { createUplink, type UplinkItem } from './uplink.ts';
 
 /** One frame's content: item index -> integer, or a waveform block. */
@@ -63,8 +63,8 @@ export type SendResult =
   | 'stopped';
 
 export interface EngineCounts {
-  /** Messages from outside that were not obeyed, by reason. */
-  readonly refusals: Record<string, number>;
+  /** Messages from outside that were not obeyed, by refusal, and errs that were heard, by code. */
+  readonly refusals: Partial<Record<NotObeyed, number>>;
   /** Samples older than the epoch's t0, stamped with it. */
   lateSamples: number;
   refusedSamples: number;
@@ -133,7 +133,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   let laterManifest: Uint8Array | undefined;
   let cancelTick = () => {};
 
-  const refused = (reason: string) => {
+  const refused = (reason: NotObeyed) => {
     counts.refusals[reason] = (counts.refusals[reason] ?? 0) + 1;
   };
   const move = (event: DeviceEvent) => {
@@ -460,7 +460,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     const had = trust.manifest !== undefined;
     const offer = trust.offerManifest(bytes);
     if (offer === 'later') laterManifest = bytes;
-    if (offer === 'refused') refused('manifest-refused');
+    if (isRefusal(offer)) refused(offer);
     if (offer !== 'taken') return;
     ports.save();
     // A gateway that the new manifest leaves out has nothing more to say.
@@ -477,8 +477,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   };
   const offerBeacon = (bytes: Uint8Array) => {
     const offer = trust.offerBeacon(bytes);
-    if (offer === 'beacon-older') refused(offer);
-    if (offer === 'refused') refused('beacon-refused');
+    if (isRefusal(offer)) refused(offer);
     if (offer !== 'taken') return;
     ports.save();
     if (replies.takeBeaconWish() && sealer !== undefined) void rotate(OPEN_REASON.recovery, CLOSE_LAST.rekey);

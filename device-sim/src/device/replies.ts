@@ -4,10 +4,12 @@ import {
   type CloseLast,
   ERR,
   type Err,
+  type ErrCode,
   type Nack,
   OPEN_REASON,
   type OpenReason,
   parseCoseKey,
+  type RefusalName,
   type Resync,
   type Signed,
   verifySigned,
@@ -37,6 +39,9 @@ export interface Replies {
   watchRecipients(ackTimeoutMs: number): void;
 }
 
+/** A name of the closed list; or what the gateway said, by code: a hint when nothing proved it. */
+export type NotObeyed = RefusalName | `err-${ErrCode}` | `err-${ErrCode}-hint`;
+
 export interface ReplyPorts {
   readonly wall: Clock;
   readonly spool: Spool;
@@ -60,7 +65,7 @@ export interface ReplyPorts {
   revoke(): void;
   save(): void;
   notify(notice: DeviceNotice): void;
-  refused(reason: string): void;
+  refused(reason: NotObeyed): void;
 }
 
 const dayMs = 86_400_000;
@@ -267,9 +272,9 @@ export function createReplies(p: ReplyPorts): Replies {
       resync(message) {
         const { body } = message;
         const gateway = p.trust.beacon()?.body.key;
-        if (!same(body.device, p.device) || gateway === undefined || !verifySigned(message, gateway, p.crypto))
-          p.refused('resync-refused');
-        else if (!p.control.takeNonce(body.nonce)) p.refused('resync-nonce');
+        if (!same(body.device, p.device)) p.refused('topic-mismatch');
+        else if (gateway === undefined || !verifySigned(message, gateway, p.crypto)) p.refused('signature-invalid');
+        else if (!p.control.takeNonce(body.nonce)) p.refused('nonce-mismatch');
         else jump(body, true);
       },
       refused: p.refused,
@@ -278,7 +283,7 @@ export function createReplies(p: ReplyPorts): Replies {
       const owner = p.memory.ownerKey;
       if (owner === null || !same(message.body.device, p.device)) return;
       if (verifySigned(message, parseCoseKey(owner), p.crypto)) jump(message.body, false);
-      else p.refused('resync-refused');
+      else p.refused('signature-invalid');
     },
     watchRecipients(ackTimeoutMs) {
       const epoch = p.current();

@@ -6,6 +6,7 @@ import {
   type Manifest,
   parseCoseKey,
   parseSigned,
+  type RefusalName,
   thumbprint,
   verifySigned,
 } from '@pulseseal/protocol';
@@ -21,8 +22,11 @@ export interface Held<T> {
   readonly hash: Uint8Array;
 }
 
-/** Why an offer was not taken; for counting. */
-export type Offer = 'taken' | 'same' | 'later' | 'refused' | 'beacon-older';
+/** `later`: the gate lets no more be verified now. */
+export type Offer = 'taken' | 'same' | 'later' | RefusalName;
+
+export const isRefusal = (offer: Offer): offer is RefusalName =>
+  offer !== 'taken' && offer !== 'same' && offer !== 'later';
 
 /** Whom the device obeys: the owner's manifest, and beacons of gateways that it lists. */
 export interface Trust {
@@ -77,16 +81,16 @@ export function createTrust(
       return preferred ?? all[all.length - 1];
     },
     offerManifest(bytes) {
-      if (ownerKey === undefined) return 'refused';
+      if (ownerKey === undefined) return 'owner-mismatch';
       if (manifest !== undefined && same(bytes, manifest.bytes)) return 'same';
       const parsed = attempt(() => parseSigned(bytes, 'manifest'));
-      if (!parsed.ok) return 'refused';
+      if (!parsed.ok) return parsed.refusal;
       const { body } = parsed.value;
       if (!same(body.device, device) || memory.pseudonym === null || !same(body.pseudonym, memory.pseudonym))
-        return 'refused';
-      if (manifest !== undefined && body.version <= manifest.body.version) return 'refused';
+        return 'topic-mismatch';
+      if (manifest !== undefined && body.version <= manifest.body.version) return 'manifest-stale';
       if (!gate('manifest')) return 'later';
-      if (!verifySigned(parsed.value, ownerKey, crypto)) return 'refused';
+      if (!verifySigned(parsed.value, ownerKey, crypto)) return 'signature-invalid';
       adoptManifest(held(body, bytes));
       memory.manifest = bytes;
       memory.manifestAgeMs = 0;
@@ -96,19 +100,20 @@ export function createTrust(
       return 'taken';
     },
     offerBeacon(bytes) {
-      if (manifest === undefined) return 'refused';
+      if (manifest === undefined) return 'manifest-unknown';
       const parsed = attempt(() => parseSigned(bytes, 'beacon'));
-      if (!parsed.ok) return 'refused';
+      if (!parsed.ok) return parsed.refusal;
       const { body } = parsed.value;
       const gid = hex(body.gateway);
       const known = beacons.get(gid);
       if (known !== undefined && same(known.bytes, bytes)) return 'same';
       const highest = memory.serials[gid];
-      if (!isListed(manifest.body, body.gateway) || !same(thumbprint(body.key, crypto), body.gateway)) return 'refused';
+      if (!isListed(manifest.body, body.gateway)) return 'gateway-not-listed';
+      if (!same(thumbprint(body.key, crypto), body.gateway)) return 'key-mismatch';
       if (highest !== undefined && body.serial < highest) return 'beacon-older';
-      if (highest !== undefined && body.serial > highest + deviceLimits.beaconSerialJump) return 'refused';
+      if (highest !== undefined && body.serial > highest + deviceLimits.beaconSerialJump) return 'out-of-range';
       if (!gate(gid)) return 'later';
-      if (!verifySigned(parsed.value, body.key, crypto)) return 'refused';
+      if (!verifySigned(parsed.value, body.key, crypto)) return 'signature-invalid';
       beacons.delete(gid);
       beacons.set(gid, held(body, bytes));
       memory.beacon = bytes;

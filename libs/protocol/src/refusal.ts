@@ -63,6 +63,7 @@ export const REFUSALS = {
   'card-mismatch': ['PAY-2', 'The card is not the one the open names.'],
   'not-endorsed': ['ENROL-3', 'The owner has not endorsed this device key.'],
   expired: ['ENROL-3', 'The certificate or token has expired.'],
+  'nonce-mismatch': ['ENROL-5', 'The nonce is not the one just given, or was used. Ask for a new one.'],
   'login-refused': ['TOPIC-4', 'The login does not prove the identity.'],
   'owner-mismatch': ['ENROL-4', 'The owner is not the pinned or registered one.'],
   'use-bulk': ['EPOCH-9', 'The keys of this epoch are dropped. Send its rest by bulk.'],

@@ -27,6 +27,7 @@ const ELSEWHERE: { readonly [clause: string]: string } = {
   'EPOCH-7': 'stream-processor',
   'EPOCH-9': 'edge-gateway',
   'EPOCH-10': 'device-sim',
+  'ENROL-5': 'device-sim',
   'TIME-2': 'stream-processor',
   'TIME-3': 'device-sim',
   'TIME-4': 'device-sim',

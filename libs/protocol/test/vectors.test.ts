@@ -37,6 +37,7 @@ const NEEDS_STATE = [
   'root-mismatch',
   'disputed',
   'owner-mismatch',
+  'nonce-mismatch',
   'use-bulk',
   'bulk-content',
 ];
