@@ -12,6 +12,10 @@ import { parseProfile } from '@pulseseal/firmware-profiles';
 import { createSystemClock, createSystemRandom } from '@pulseseal/runtime';
 import * as ps from '../src/mod.ts';
 
+process.once('uncaughtException', ({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
 const kit = ps.openDeviceKit(process.env.PULSESEAL_KIT ?? 'pulseseal-data/demo/body/kit');
 const [clock, random, crypto] = [createSystemClock(), createSystemRandom(), createNativeCrypto()];
 

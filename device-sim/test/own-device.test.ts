@@ -64,3 +64,38 @@ it('the example joins a running gateway, is claimed over the agent’s desk, and
   await world.end();
   await rm(dir, { recursive: true, force: true });
 }, 60_000);
+
+it('the example says in one line what to do when no system runs', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'kit-'));
+  const say = () =>
+    new Promise<{ code: number | null; said: string }>((resolve) => {
+      const child = spawn(process.execPath, [example], { env: { ...process.env, PULSESEAL_KIT: dir }, stdio: 'pipe' });
+      let said = '';
+      child.stderr.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+      child.once('exit', (code) => resolve({ code, said }));
+    });
+  expect(await say()).toEqual({
+    code: 1,
+    said: `${dir} holds no device kit. Start the system first: npm start. It prints the folder; give it as PULSESEAL_KIT.\n`,
+  });
+  const profile = parseProfile(await readFile(join(example, '../own-thermometer.json'), 'utf8'));
+  const random = createSystemRandom();
+  const maker = createManufacturer(random.bytes(32), {
+    wall: createSystemClock(),
+    random,
+    crypto: createNativeCrypto(),
+  });
+  stockDeviceKit(dir, ['own-device'], profile, maker);
+  // A port where nobody listens any more.
+  const gone = await listenLocalLink(0, () => {});
+  const { port } = gone.address() as AddressInfo;
+  await new Promise((resolve) => gone.close(resolve));
+  writeDeviceKit(dir, { broker: 'mqtts://127.0.0.1:1', agent: `127.0.0.1:${port}` });
+  expect(await say()).toEqual({
+    code: 1,
+    said: `No patient's agent listens at 127.0.0.1:${port}. Start the system first: npm start\n`,
+  });
+  await rm(dir, { recursive: true, force: true });
+}, 60_000);

@@ -42,7 +42,10 @@ export function openDeviceKit(folder: string): OpenedKit {
   try {
     kit = JSON.parse(readFileSync(join(folder, 'kit.json'), 'utf8')) as DeviceKit;
   } catch (cause) {
-    throw new Error(`${folder} holds no device kit. Start the system; it prints the folder.`, { cause });
+    throw new Error(
+      `${folder} holds no device kit. Start the system first: npm start. It prints the folder; give it as PULSESEAL_KIT.`,
+      { cause },
+    );
   }
   return { ...kit, folder, factory: (name) => readFactory(folder, name) };
 }

@@ -49,12 +49,15 @@ export function localLinkOverSocket(socket: Socket): LocalLinkPort {
   };
 }
 
+/** @throws Error saying where nobody listens */
 export function connectLocalLink(host: string, port: number): Promise<LocalLinkPort> {
   return new Promise((resolve, reject) => {
     const socket = dial(port, host);
-    socket.once('error', reject);
+    const fail = (cause: Error) =>
+      reject(new Error(`No patient's agent listens at ${host}:${port}. Start the system first: npm start`, { cause }));
+    socket.once('error', fail);
     socket.once('connect', () => {
-      socket.off('error', reject);
+      socket.off('error', fail);
       resolve(localLinkOverSocket(socket));
     });
   });
