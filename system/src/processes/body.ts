@@ -103,6 +103,14 @@ export async function runBody(settings: BodyZoneSettings, emit: Emit): Promise<R
         recipients = invitations.slice(0, 1).map((invitation) => recipientOf(invitation, KIT_SCOPES));
         return acceptAll(households, invitations, settings.gateway, manufacturer, factory);
       },
+      renew: async (invitations: readonly Invitation[]) => {
+        recipients = invitations.slice(0, 1).map((invitation) => recipientOf(invitation, KIT_SCOPES));
+        const byPatient = new Map(invitations.map((invitation) => [invitation.patient, invitation]));
+        for (const { person, agent } of households) {
+          const invitation = byPatient.get(person.patient);
+          if (invitation !== undefined) renewPrekey(agent, invitation);
+        }
+      },
       run: async () => {
         await Promise.all(households.map(({ agent }) => agent.settle()));
         fleet.start();

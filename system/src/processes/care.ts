@@ -115,6 +115,11 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
         await putRecipients(base, invitations, identity, ledger);
         return invitations;
       },
+      renew: async () => {
+        const invitations = await inviteAll(base, ward.entries.map(asPerson), ward, identity, false);
+        await putRecipients(base, invitations, identity, ledger);
+        return invitations;
+      },
       pin: async (acceptances: readonly Acceptance[]) => {
         await ward.pin(acceptances);
         for (const { patient } of acceptances) {
@@ -213,6 +218,11 @@ function announce(twins: TwinService, emit: Emit, base: ZoneBase): void {
     emit('reading', { id: note.id, value: note.value, unit: note.unit, grade: note.grade });
   });
 }
+
+const asPerson = ({ patient, name, bed, ageYears }: Ward['entries'][number]): Person => ({
+  ...{ patient, name, bed, ageYears },
+  record: null,
+});
 
 async function inviteAll(
   base: ZoneBase,

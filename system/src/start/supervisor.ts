@@ -22,6 +22,7 @@ import { openZone, signerOf, type ZoneBase } from '../processes/zone.ts';
 import type { DataFolder } from './circle.ts';
 import type { RuleAlert } from './lines.ts';
 import { ports, type StartOptions } from './options.ts';
+import { renewPrekeys } from './renewal.ts';
 import type { BodyAccount, CareAccount, EdgeAccount, Totals } from './totals.ts';
 import { addUp } from './totals.ts';
 
@@ -151,6 +152,7 @@ export async function startSystem(
     const caregiverCode = await care.child.call<string>('pin', acceptances);
     on.progress('devices');
     await body.child.call('run');
+    const stopRenewal = renewPrekeys(wall, care.child, body.child);
 
     const children = { ledger: ledger.child, edge: edge.child, care: care.child, body: body.child };
     return {
@@ -168,7 +170,10 @@ export async function startSystem(
         Object.values(children).map(async (c) => `the ${c.zone} process ended by itself (exit ${await c.ended})`),
       ),
       finish: () => finish(children, wall),
-      stop: () => stopAll(started),
+      stop: () => {
+        stopRenewal();
+        return stopAll(started);
+      },
     };
   } catch (error) {
     for (const fork of waiting) fork.abandon();

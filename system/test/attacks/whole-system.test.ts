@@ -8,6 +8,7 @@ import { createFileAgentStore, createPatientAgent, defaultPolicy } from '@pulses
 import { scopeChain } from '@pulseseal/protocol';
 import { createSystemClock } from '@pulseseal/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Invitation } from '../../src/processes/contracts.ts';
 import { openZone } from '../../src/processes/zone.ts';
 import { openDataFolder } from '../../src/start/circle.ts';
 import { startOptions } from '../../src/start/options.ts';
@@ -39,6 +40,13 @@ describe('the running system', () => {
     await release?.();
     await rm(dir, { recursive: true, force: true });
   }, 30_000);
+
+  it('goes through the renewal of prekeys while it runs: nothing is due yet, so nothing changes', async () => {
+    const first = await system.children.care.call<readonly Invitation[]>('renew');
+    await system.children.body.call('renew', first);
+    expect(first.map(({ patient }) => patient)).toEqual(system.people.map(({ patient }) => patient));
+    expect(await system.children.care.call('renew')).toEqual(first);
+  });
 
   it('keeps people’s names and the secrets of their own vaults out of edge and ledger: memory and folders', async () => {
     await new Promise((resolve) => setTimeout(resolve, 6_000));
