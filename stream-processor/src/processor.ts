@@ -38,6 +38,8 @@ export function createStreamProcessor(
   let checkpointMs = Number.NEGATIVE_INFINITY;
   let saving: Saving | undefined;
   let writing: Promise<void> | undefined;
+  /** Progress is not saved at present: what is taken meanwhile must stay little. */
+  let isSlowed = false;
   let cancel: (() => void)[] = [];
   let loop: Promise<void> | undefined;
 
@@ -99,7 +101,15 @@ export function createStreamProcessor(
     writing = flow
       .saveCheckpoint(pass)
       .then(() => release(count))
-      .catch((error: unknown) => logger.error({ code: nameOf(error) }, 'progress was not saved; it is saved later'))
+      .then(
+        () => {
+          isSlowed = false;
+        },
+        (error: unknown) => {
+          isSlowed = true;
+          logger.error({ code: nameOf(error) }, 'progress was not saved; it is tried again');
+        },
+      )
       .finally(() => {
         writing = undefined;
       });
@@ -164,6 +174,7 @@ export function createStreamProcessor(
         // Its error is met in its own round.
         next.catch(() => {});
         await turn(messages);
+        if (isSlowed) await pause(all.sinkRetryMs);
       } catch (error) {
         if (stopping.signal.aborted) break;
         logger.error({ code: nameOf(error) }, 'a turn failed; the feed is read again after a pause');
