@@ -4,6 +4,10 @@ export const limits = {
   batchMessages: 256,
   /** Epochs of a checkpoint that are encoded between two turns: about 2 ms of work with a minute of frames in each. */
   checkpointEpochs: 32,
+  /** A checkpoint that took long is made more seldom: at most this part of the time is spent on writing it. */
+  checkpointShare: 40,
+  /** Messages after which one is due all the same: half a minute of 1,000 devices, some seconds to take again. */
+  takenBeforeCheckpoint: 32_768,
   /** Largest frame a gateway may allow (beacon field 8). */
   frameBytes: 16_384,
   /** Devices watched by one processor. */

@@ -36,6 +36,7 @@ export function createStreamProcessor(
   /** Facts were not handed over at the stop: saved progress would count them as done. */
   let isBehind = false;
   let checkpointMs = Number.NEGATIVE_INFINITY;
+  let savingTookMs = 0;
   let saving: Saving | undefined;
   let writing: Promise<void> | undefined;
   /** Progress is not saved at present: what is taken meanwhile must stay little. */
@@ -91,19 +92,22 @@ export function createStreamProcessor(
   const acknowledge = () => {
     if (isBehind || writing !== undefined) return;
     if (saving === undefined) {
-      const isDue = wall.monotonicMs() - checkpointMs >= all.checkpointMs || taken.length >= limits.heldFrames;
+      const periodMs = Math.max(all.checkpointMs, savingTookMs * limits.checkpointShare);
+      const isDue = wall.monotonicMs() - checkpointMs >= periodMs || taken.length >= limits.takenBeforeCheckpoint;
       if (taken.length === 0 || !isDue) return;
       checkpointMs = wall.monotonicMs();
       saving = { pass: flow.beginCheckpoint(), count: doneCount() };
     }
     if (saving.pass.advance(limits.checkpointEpochs)) return;
     const { pass, count } = saving;
+    const beganMs = wall.monotonicMs();
     writing = flow
       .saveCheckpoint(pass)
       .then(() => release(count))
       .then(
         () => {
           isSlowed = false;
+          savingTookMs = wall.monotonicMs() - beganMs;
         },
         (error: unknown) => {
           isSlowed = true;
