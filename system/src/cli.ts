@@ -112,6 +112,23 @@ function withIdLast(argv: readonly string[]): string[] {
   return ids.length === 0 ? [...argv] : [...argv.filter((text) => !isId(text) && text !== '--'), '--', ...ids];
 }
 
+/** What to do about a file that the system does not give; undefined for any other error. */
+function fileFault(error: unknown): string | undefined {
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || path === undefined) return undefined;
+  const faults: Readonly<Record<string, string>> = {
+    ENOENT: 'does not exist. Check the name.',
+    EISDIR: 'is a folder. Name a file.',
+    ENOTDIR: 'has a file where a folder must be. Check the name.',
+    EEXIST: 'is a file. Name a folder.',
+    EACCES: 'may not be used by this user. Change its permissions or choose another.',
+    EPERM: 'may not be used by this user. Change its permissions or choose another.',
+    EROFS: 'lies on a read-only disk. Choose another.',
+    ENOSPC: 'lies on a full disk. Make room or choose another.',
+  };
+  return faults[code] === undefined ? undefined : `${path} ${faults[code]}`;
+}
+
 try {
   await program.parseAsync(withIdLast(process.argv));
 } catch (error) {
@@ -119,9 +136,10 @@ try {
     process.stderr.write(`${error.message}\n`);
     exitCode = 2;
   } else if (error instanceof Error && 'exitCode' in error) {
-    exitCode = Number(error.exitCode);
+    // Commander's own: 0 after help that was asked for, otherwise a call that it does not know.
+    exitCode = Number(error.exitCode) === 0 ? 0 : 2;
   } else {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${fileFault(error) ?? (error instanceof Error ? error.message : String(error))}\n`);
     exitCode = 1;
   }
 }

@@ -1,7 +1,9 @@
-const decimal = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
+const decimal = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
-/** Longest decimal text that is looked at: no vital sign needs more, and the work stays bounded. */
-export const maxDecimalChars = 64;
+/** Longest decimal text that is looked at, so that the work stays bounded: as long as a whole line of observations. */
+export const maxDecimalChars = 4096;
+/** Numbers with more digits before the point are no measurement, and a binary float could not hold the result. */
+const maxWholeDigits = 15;
 
 /**
  * Rounds exact decimal text to `places` decimals, half up (towards plus infinity), without binary floats:
@@ -13,20 +15,18 @@ export function roundHalfUp(text: string, places: number): number | undefined {
   if (match === null) return undefined;
   const negative = match[1] === '-';
   const fraction = match[3] ?? '';
-  // Value = digits x 10^-scale; wanted: the nearest whole multiple of 10^-places.
-  const digits = match[2]! + fraction;
-  const drop = fraction.length - Number(match[4] ?? '0') - places;
-  if (drop <= 0) {
-    const whole = Number(digits + '0'.repeat(Math.min(-drop, 400)));
-    return negative && whole !== 0 ? -whole : whole;
-  }
-  const padded = digits.padStart(drop + 1, '0');
-  const cut = padded.length - drop;
-  const kept = Number(padded.slice(0, cut));
-  const rest = padded.slice(cut);
-  const half = `5${'0'.repeat(rest.length - 1)}`;
-  if (!negative) return rest >= half ? kept + 1 : kept;
+  const digits = (match[2]! + fraction).replace(/^0+/, '');
+  if (digits === '') return 0;
+  // Value = 0.digits x 10^magnitude.
+  const magnitude = digits.length - fraction.length + Number(match[4] ?? '0');
+  if (magnitude > maxWholeDigits) return undefined;
+  const wholeDigits = magnitude + places;
+  // Below a tenth of the last place: nothing to round up from.
+  if (wholeDigits < 0) return 0;
+  const kept = Number(digits.slice(0, wholeDigits).padEnd(wholeDigits, '0'));
+  const rest = digits.slice(wholeDigits);
+  const isTie = /^50*$/.test(rest);
   // Half up on a negative number moves a tie towards zero.
-  const rounded = rest > half ? kept + 1 : kept;
-  return rounded === 0 ? 0 : -rounded;
+  const rounded = rest >= '5' && !(negative && isTie) ? kept + 1 : kept;
+  return negative && rounded !== 0 ? -rounded : rounded;
 }

@@ -1,4 +1,3 @@
-import { maxDecimalChars } from './decimal.ts';
 import type { Acvpu, News2Observation, News2Scale } from './news2.ts';
 import { scoreNews2 } from './news2.ts';
 
@@ -60,7 +59,7 @@ function numberText(name: keyof typeof ranges, value: unknown): string | null {
   if (!(value instanceof SourceNumber)) return refuse('wrong-type');
   const [low, high] = ranges[name];
   const size = Number(value.source);
-  if (!(size >= low && size <= high) || value.source.length > maxDecimalChars) return refuse('out-of-range');
+  if (!(size >= low && size <= high)) return refuse('out-of-range');
   return value.source;
 }
 

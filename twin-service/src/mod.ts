@@ -7,7 +7,7 @@ export { decide, step } from './decide.ts';
 export { roundHalfUp } from './decimal.ts';
 export type { Desk, Viewer } from './desk.ts';
 export type { News2LineError } from './evaluate-news2.ts';
-export { evaluateNews2Line } from './evaluate-news2.ts';
+export { evaluateNews2Line, maxNews2LineChars } from './evaluate-news2.ts';
 export type {
   EvaluateVitalsPorts,
   RowRefusal,

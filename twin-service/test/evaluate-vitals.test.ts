@@ -93,9 +93,21 @@ describe('evaluate vitals', () => {
     expect(stay('10:SaO2:79').alerts).toEqual([[10, 'hard-spo2-low', 'high']]);
     expect(stay('10:HR:181').alerts).toEqual([[10, 'hard-hr-high', 'high']]);
     expect(stay('10:GCS:9').alerts).toEqual([[11, 'news2-single-3', 'medium']]);
-    expect(stay('10:GCS:9 10:HR:115').alerts).toEqual([[15, 'news2-medium', 'medium']]);
+    expect(stay('10:MechVent:1 10:Temp:39.5 10:HR:95').alerts).toEqual([[15, 'news2-medium', 'medium']]);
     expect(stay('10:GCS:9 10:HR:115 10:RespRate:22').alerts).toEqual([[10, 'news2-high', 'high']]);
-    expect(stay('10:GCS:9 10:HR:115 12:HR:80').alerts).toEqual([[13, 'news2-single-3', 'medium']]);
+    expect(stay('10:GCS:9 10:HR:115 12:HR:80').alerts).toEqual([[11, 'news2-single-3', 'medium']]);
+  });
+
+  it('calls the sicker of two no later, and once for one episode', () => {
+    const short = '10:RespRate:26 14:RespRate:16';
+    expect(stay(short).alerts).toEqual([[11, 'news2-single-3', 'medium']]);
+    expect(stay(`9:MechVent:1 ${short}`).alerts).toEqual([[11, 'news2-single-3', 'medium']]);
+    expect(stay('10:GCS:9 10:HR:115').alerts).toEqual([[11, 'news2-single-3', 'medium']]);
+    // A total that rises while the 3 is still open is news.
+    expect(stay('10:GCS:9 20:HR:115').alerts).toEqual([
+      [11, 'news2-single-3', 'medium'],
+      [25, 'news2-medium', 'medium'],
+    ]);
   });
 
   it('has one alert an episode, and another after it ended', () => {

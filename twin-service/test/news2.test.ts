@@ -97,6 +97,15 @@ describe('rounding on the decimal text', () => {
     ['90.5', 0, 91],
     ['90.49', 0, 90],
     ['1e1', 0, 10],
+    ['0e99999', 0, 0],
+    ['1e-1000', 0, 0],
+    ['1e-99999999999', 1, 0],
+    ['0.00015e6', 0, 150],
+    ['0.05', 1, 1],
+    ['0.049', 1, 0],
+    [`15.${'4'.repeat(900)}`, 0, 15],
+    [`15.5${'0'.repeat(900)}`, 0, 16],
+    [`14.4${'9'.repeat(900)}`, 0, 14],
     ['905e-1', 0, 91],
     ['0.5', 0, 1],
     ['0.4', 0, 0],
@@ -111,7 +120,7 @@ describe('rounding on the decimal text', () => {
   });
 
   it('refuses what is no decimal number', () => {
-    for (const text of ['', 'x', '1.', '.5', '--1', '1e', 'NaN', '0x10', '1'.repeat(65)]) {
+    for (const text of ['', 'x', '1.', '.5', '--1', '1e', 'NaN', '0x10', '1e16', '1'.repeat(5_000), '1e99999999999']) {
       expect(roundHalfUp(text, 0)).toBeUndefined();
     }
   });

@@ -226,6 +226,17 @@ describe('NEWS2 alerts', () => {
     expect(world.alert('news2-medium')).toMatchObject({ state: 'acknowledged' });
   });
 
+  it('calls at a total that wavers about 7 too short each time for the high alert', () => {
+    const world = createBedside();
+    world.hub();
+    chartNormal(world);
+    for (let i = 0; i < 16; i++) {
+      sick(world, i % 2 === 0 ? '88' : '95', '1', '39.5');
+      world.live(20, () => world.beat('hub'));
+    }
+    expect(world.raised()).toEqual(['news2-medium']);
+  });
+
   it('calls for a single 3', () => {
     const world = createBedside();
     world.hub();

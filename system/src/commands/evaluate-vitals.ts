@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { screen } from '@pulseseal/stream-processor';
 import {
   alertsCsvHeader,
@@ -8,6 +9,7 @@ import {
   riskCsvHeader,
   vitalsCsvLine,
 } from '@pulseseal/twin-service';
+import { OptionError } from '../start/options.ts';
 import { lineWriter, readMaybeGzip } from './evaluate.ts';
 
 export interface EvaluateVitalsOptions {
@@ -19,6 +21,13 @@ export interface EvaluateVitalsOptions {
 
 /** `pulseseal evaluate vitals`: recorded stays through the live service's own screening, scores and rules. */
 export async function evaluateVitalsCommand(options: EvaluateVitalsOptions): Promise<number> {
+  const named = new Map<string, string>();
+  for (const option of ['input', 'patients', 'risk', 'alerts'] as const) {
+    const path = resolve(options[option]);
+    const other = named.get(path);
+    if (other !== undefined) throw new OptionError(`--${option} and --${other} name the same file: ${path}`);
+    named.set(path, option);
+  }
   const totalBytes = (await stat(options.input)).size;
   const patients = parsePatientsCsv(await readFile(options.patients, 'utf8'));
   const [risk, alerts] = [lineWriter(options.risk), lineWriter(options.alerts)];

@@ -1,16 +1,38 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { evaluateNews2Line } from '@pulseseal/twin-service';
+import { evaluateNews2Line, maxNews2LineChars } from '@pulseseal/twin-service';
 
 /** `pulseseal evaluate news2`: JSON lines in, JSON lines out; a bad line is named and the run goes on. */
 export async function evaluateNews2(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<number> {
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(input)) {
     if (line.trim() === '') continue;
     if (!output.write(`${evaluateNews2Line(line)}\n`)) await new Promise((resolve) => output.once('drain', resolve));
   }
   return 0;
+}
+
+/**
+ * Lines as JSON Lines has them: a line feed ends one and nothing else does, a byte order mark is passed over. Of a line that
+ * is too long for any observation, as much is kept as shows that.
+ */
+async function* linesOf(input: NodeJS.ReadableStream): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8');
+  let held = '';
+  const keep = (part: string) => {
+    if (held.length <= maxNews2LineChars) held += part.slice(0, maxNews2LineChars + 2 - held.length);
+  };
+  for await (const chunk of input) {
+    const [first, ...rest] = decoder.decode(chunk as unknown as Uint8Array, { stream: true }).split('\n');
+    keep(first!);
+    for (const part of rest) {
+      yield held;
+      held = '';
+      keep(part);
+    }
+  }
+  keep(decoder.decode());
+  yield held;
 }
 
 /** Bytes of a file, gunzipped when it begins as gzip does. */
@@ -25,8 +47,13 @@ export async function* readMaybeGzip(path: string, onBytes?: (bytes: number) => 
   const gunzip = createGunzip();
   const piped = pipeline(source, gunzip);
   piped.catch(() => {});
-  yield* gunzip as AsyncIterable<Uint8Array>;
-  await piped;
+  try {
+    yield* gunzip as AsyncIterable<Uint8Array>;
+    await piped;
+  } catch (error) {
+    if (!(error as NodeJS.ErrnoException).code?.startsWith('Z_')) throw error;
+    throw new Error(`${path} begins as gzip and is damaged or cut short. Copy it again.`, { cause: error });
+  }
 }
 
 async function readHead(path: string): Promise<Uint8Array> {

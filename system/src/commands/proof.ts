@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fromBase64url, fromHex } from '@pulseseal/crypto';
 import { connectLedger, createLocalLedger, type Ledger } from '@pulseseal/ledger';
 import { openLog } from '@pulseseal/log';
-import { parseCoseKey, parseReadingId, Refusal } from '@pulseseal/protocol';
+import { attempt, parseCoseKey, parseReadingId, Refusal, verifyProof } from '@pulseseal/protocol';
 import { openFileStateStore } from '@pulseseal/stream-processor';
 import { atRest, openWard } from '../processes/care-state.ts';
 import { LEDGER_NAME } from '../processes/ledger.ts';
@@ -48,6 +48,10 @@ export async function proofCommand(readingId: string, data: string | undefined):
     const ward = await openWard(base.dir, seal.seal, seal.open);
     const source = await openProofSource(dataDir, { ledger, care: { keys: base.keys, state, ward } });
     const bundle = await source.explain(readingId);
+    if (!isSound(bundle, base.crypto))
+      throw new OptionError(
+        `${readingId}: this frame has no such reading. The board and --json show the ids there are.`,
+      );
     await new Promise<void>((resolve, reject) =>
       process.stdout.write(bundle, (error) => (error ? reject(error) : resolve())),
     );
@@ -59,6 +63,12 @@ export async function proofCommand(readingId: string, data: string | undefined):
     await ledger.close();
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** A bundle that its own verifier refuses is handed to nobody. */
+function isSound(bundle: Uint8Array, crypto: ZoneBase['crypto']): boolean {
+  const verdict = attempt(() => verifyProof(bundle, undefined, crypto));
+  return verdict.ok && verdict.value.holds;
 }
 
 /** The running ledger, else the chain of the stopped one. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createSystemClock } from '@pulseseal/runtime';
 import { openDataFolder } from '../start/circle.ts';
 import { jsonLines, plainLines, type RuleAlert } from '../start/lines.ts';
@@ -17,8 +17,8 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
     if (!(await isPortFree(port)))
       throw new OptionError(`Port ${port} on 127.0.0.1 is taken. Choose others with --port-base N.`);
   }
-  if (options.replay !== undefined && !existsSync(options.replay))
-    throw new OptionError(`--replay: ${options.replay} does not exist. Name a folder of WFDB or CSV recordings.`);
+  if (options.replay !== undefined && !statSync(options.replay, { throwIfNoEntry: false })?.isDirectory())
+    throw new OptionError(`--replay: ${options.replay} is no folder. Name a folder of WFDB or CSV recordings.`);
   const folder = await openDataFolder(options, wall.nowMs());
   const lines = options.json
     ? jsonLines((line) => process.stdout.write(line))

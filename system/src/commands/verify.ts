@@ -10,6 +10,10 @@ export async function verifyCommand(
   print: (line: string) => void,
 ): Promise<number> {
   const bytes = await readFile(file);
+  if (bytes.length === 0) {
+    print(`✗ bundle: ${file} is empty. Write it anew with \`pulseseal proof ID > ${file}\`.`);
+    return 1;
+  }
   let trust: TrustAnchors | undefined;
   if (trustFile !== undefined) trust = parseTrust(await readFile(trustFile, 'utf8'));
   try {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ClockScale } from '@pulseseal/runtime';
 import { OptionError, type StartOptions } from './options.ts';
 
@@ -26,7 +26,9 @@ export interface DataFolder {
 
 /** Makes or reopens the data folder and takes it for this run alone. @throws OptionError with the next step */
 export async function openDataFolder(options: StartOptions, nowMs: number): Promise<DataFolder> {
-  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  // A recursive mkdir never ends where a parent exists and takes no folders (/proc).
+  const isRecursive = !existsSync(dirname(options.dataDir));
+  if (!existsSync(options.dataDir)) await mkdir(options.dataDir, { recursive: isRecursive, mode: 0o700 });
   const release = await takeFolder(options.dataDir);
   const path = join(options.dataDir, 'circle.json');
   const forget = (isNew: boolean) => async () => {

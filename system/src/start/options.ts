@@ -50,6 +50,9 @@ export class OptionError extends Error {}
 
 /** @throws OptionError naming the option, what it takes and what it got. */
 export function startOptions(raw: RawStartOptions, cwd: string): StartOptions {
+  for (const [name, text] of [['--replay', raw.replay] as const, ['--data', raw.data] as const]) {
+    if (text?.trim() === '') throw new OptionError(`${name} takes the name of a folder, got ""`);
+  }
   const replay = raw.replay === undefined ? undefined : resolve(cwd, raw.replay);
   return {
     replay,

@@ -181,6 +181,17 @@ describe('evaluate news2', () => {
   });
 });
 
+it('evaluate news2 takes a line feed alone as the end of a line, long decimals, and no part of a line too long', async () => {
+  const input = `\ufeff{"rr":15,\r"spo2":97}\r\n{"rr":24.4${'9'.repeat(200)}}\n${'1'.repeat(100_000)}\n{"rr":24.5}`;
+  const { code, text } = await pulseseal(['evaluate', 'news2'], { input });
+  expect(code).toBe(0);
+  const answers = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(answers).toMatchObject([{ total: 0 }, { total: 2 }, { error: 'too-long' }, { total: 3 }]);
+});
+
 describe('evaluate vitals', () => {
   const files = async (vitals: string, patients: string) => {
     const dir = await mkdtemp(join(scratch.dir, 'vitals-'));
@@ -224,6 +235,22 @@ describe('evaluate vitals', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('absent.csv');
     expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('never writes over what it reads', async () => {
+    const text = 'record,minute,param,value\n1,61,HR,72\n';
+    const { of } = await files(text, 'record,age\n1,70\n');
+    const call = ['evaluate', 'vitals', '--input', of('vitals.csv'), '--patients', of('patients.csv')];
+    for (const [risk, alerts] of [
+      ['vitals.csv', 'alerts.csv'],
+      ['risk.csv', 'patients.csv'],
+      ['both.csv', 'both.csv'],
+    ] as const) {
+      const { code, stderr } = await pulseseal([...call, '--risk', of(risk), '--alerts', of(alerts)]);
+      expect(code).toBe(2);
+      expect(stderr).toContain('same file');
+    }
+    expect(await readFile(of('vitals.csv'), 'utf8')).toBe(text);
   });
 
   const recordings = sharedDir('data/icu-vitals');

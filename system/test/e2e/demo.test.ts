@@ -157,6 +157,10 @@ describe('a proof out of the stopped folder', () => {
     const exported = await pulseseal(['proof', anchored, '--data', data]);
     expect(exported.code, exported.stderr).toBe(0);
     bundle = new Uint8Array(exported.stdout);
+    const [frame] = /^.*\.(?=\d+$)/.exec(anchored)!;
+    const beside = await pulseseal(['proof', `${frame}9999`, '--data', data]);
+    expect(beside).toMatchObject({ code: 2, text: '' });
+    expect(beside.stderr).toContain('no such reading');
     const trusted = await pulseseal(['keys', 'trust', '--data', data]);
     expect(trusted.code, trusted.stderr).toBe(0);
     trust = join(scratch.dir, 'trust.json');

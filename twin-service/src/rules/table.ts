@@ -164,10 +164,7 @@ export const physiologyRules: readonly PhysiologyRule[] = [
     'medium',
     60_000,
     (view, open) =>
-      view.news2 !== null &&
-      !open.has('news2-high') &&
-      !open.has('news2-medium') &&
-      isNewSingle3(view, open),
+      view.news2 !== null && !open.has('news2-high') && !open.has('news2-medium') && isNewSingle3(view, open),
     (view) => !view.news2!.single3,
   ),
 ];
