@@ -93,6 +93,8 @@ export interface JournalContent {
 /** Prefix of a journal record: kind 5 bits, flags 4 bits, device 23 bits; arrival 6 bytes. */
 const PREFIX_BYTES = 10;
 const KIND = { opening: 6, keys: 7, frame: 8, close: 9, segment: 12 } as const;
+/** Flag of a close that ended its segment by itself: every leaf stood before it. */
+const WHOLE = 8;
 
 export async function readJournal(dir: string): Promise<JournalContent> {
   const content: JournalContent & { damaged: number } = {
@@ -130,6 +132,7 @@ export async function readJournal(dir: string): Promise<JournalContent> {
         } else if (kind === KIND.close) {
           const { eh, ...close } = headOfClose(message);
           epochOf(eh).closes.push({ ...close, position });
+          if ((flags & WHOLE) !== 0) content.complete.add(position);
         } else if (kind === KIND.segment) {
           const close = Number(new DataView(message.buffer, message.byteOffset).getBigUint64(0));
           if (flags === 1) content.complete.add(close);
