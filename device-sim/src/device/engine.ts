@@ -29,18 +29,19 @@ import type { DeviceEpochAccount, DeviceNotice } from './device.ts';
 import type { LinkedEpoch } from './downlink.ts';
 import { readDownlink } from './downlink.ts';
 import { buildEpoch, type EpochPlan, eraseChains } from './epoch.ts';
+import { epochAccounts } from './epoch-accounts.ts';
 import { currentTransportKey, type Identity, loginPassword } from './identity.ts';
 import { deviceLimits } from './limits.ts';
 import type { DeviceMemory } from './memory.ts';
 import { wrapDecisions } from './policy.ts';
 import type { DevicePorts } from './ports.ts';
-import { createRangeSet } from './ranges.ts';
 import { recoverCloses } from './recover.ts';
+import { createRepairs } from './repairs.ts';
 import { createReplies, type NotObeyed } from './replies.ts';
 import { createSalvage } from './salvage.ts';
 import { type BeatState, createSealer, type Sealed, type Sealer } from './sealer.ts';
 import type { DeviceSettings } from './settings.ts';
-import { type DroppedFrame, openSpool } from './spool.ts';
+import { openSpool } from './spool.ts';
 import { isOwed, type SpoolEpoch } from './spool-epoch.ts';
 import { type DeviceEvent, type DeviceState, nextState } from './states.ts';
 import { createTrust, isRefusal, same } from './trust.ts';
@@ -119,7 +120,6 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   let newestAccepted: LinkedEpoch | undefined;
   let previousUntilMs = Number.POSITIVE_INFINITY;
   const bulkOnly = new Set<string>();
-  const repairs = new Map<string, { epoch: SpoolEpoch; sg: number; seqs: Set<number>; dueMs: number }>();
   const agentEpochs: Uint8Array[][] = [];
   let pending: PendingSample[] = [];
   const salvage = createSalvage<PendingSample>();
@@ -189,6 +189,18 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     publish: (content) => control.send(current!, CTL.bulk, content),
   });
 
+  const repairs = createRepairs({
+    isReady: () => connected && current?.spool.accepted === true,
+    send: (epoch, sg, ranges) => control.repair(current!, epoch, sg, ranges),
+    countsPuback,
+    acknowledged: (epoch, seqs) =>
+      spool.acknowledge(
+        epoch,
+        seqs.map((seq) => [seq, 1] as const),
+        0,
+      ),
+  });
+
   const dtOf = (atMs: number): number => {
     const dt = Math.round(atMs - t0Ms);
     if (dt < 0) counts.lateSamples++;
@@ -204,18 +216,10 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     state: stopping ? 3 : ({ worn: 0, 'off-body': 1, charging: 2, shutdown: 3 } as const)[sensor.worn],
     flags: () => (sensor.contact ? 1 : 0),
   });
-  const noteDropped = (dropped: readonly DroppedFrame[]) => {
-    for (const { epoch, seq, sg } of dropped) {
-      const key = `${epoch.eh}:${sg}`;
-      const entry = repairs.get(key) ?? { epoch, sg, seqs: new Set<number>(), dueMs: 0 };
-      entry.seqs.add(seq);
-      repairs.set(key, entry);
-    }
-  };
   const queue = (epoch: SpoolEpoch, sealed: Sealed) => {
     for (const frame of sealed.frames)
       uplink.put(frame.urgent ? 'urgent' : 'current', { epoch, kind: 'frame', number: frame.seq });
-    if (sealed.dropped.length > 0) noteDropped(sealed.dropped);
+    if (sealed.dropped.length > 0) repairs.note(sealed.dropped);
   };
   const beat = (open: Sealer) => {
     queue(open.spool, open.beat(beatState(), dtNow()));
@@ -554,7 +558,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     control.tick();
     uplink.tick();
     bulk.tick();
-    sendRepairs(nowMs);
+    repairs.tick(nowMs);
     replies.watchRecipients(settings.ackTimeoutMs);
     if (nowMs >= due.flushMs) {
       due.flushMs = nowMs + deviceLimits.ackFlushMs;
@@ -571,26 +575,6 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       offerManifest(bytes);
     }
   };
-  /** Leaves of dropped frames, unasked, once their segment is closed. */
-  const sendRepairs = (nowMs: number) => {
-    if (repairs.size === 0 || !connected || current === undefined || !current.spool.accepted) return;
-    for (const [key, entry] of repairs) {
-      for (const seq of entry.seqs) if (entry.epoch.acked.has(seq)) entry.seqs.delete(seq);
-      if (entry.seqs.size === 0 || !entry.epoch.segments.has(entry.sg)) repairs.delete(key);
-      else if (entry.dueMs <= nowMs && entry.epoch.segments.get(entry.sg)?.closeHash !== undefined) {
-        entry.dueMs = nowMs + deviceLimits.progressTimeoutMs;
-        const ranges = [...entry.seqs].sort((a, b) => a - b).map((first) => ({ first, count: 1 }));
-        control.repair(current, entry.epoch, entry.sg, ranges).then(
-          () => {
-            if (!countsPuback()) return;
-            const leaves = ranges.map(({ first, count }) => [first, count] as const);
-            spool.acknowledge(entry.epoch, leaves, 0);
-          },
-          () => {},
-        );
-      }
-    }
-  };
   const halt = () => {
     stopping = true;
     cancelTick();
@@ -599,7 +583,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     if (sealer !== undefined) eraseChains(sealer.epoch);
     sealer = undefined;
   };
-  const isDrained = () => repairs.size === 0 && [...spool.epochs()].every((epoch) => !isOwed(epoch));
+  const isDrained = () => repairs.isEmpty && [...spool.epochs()].every((epoch) => !isOwed(epoch));
   return {
     identity,
     counts,
@@ -671,25 +655,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     eraseSpool: () => spool.clear(),
     accountNow(): readonly DeviceEpochAccount[] {
       spool.flush();
-      const known = new Map<string, DeviceEpochAccount>(
-        ports.account.list().map((entry) => [entry.eh, { ...entry, held: 0, heldRanges: [] }]),
-      );
-      for (const epoch of spool.epochs()) {
-        const entry = known.get(epoch.eh) ?? {
-          eh: epoch.eh,
-          boot: epoch.boot,
-          epoch: epoch.epoch,
-          sent: 0,
-          acknowledged: [],
-          dropped: [],
-          refused: [],
-          held: 0,
-          heldRanges: [],
-        };
-        const heldRanges = createRangeSet([...epoch.frames.keys()].map((seq) => [seq, 1] as const)).ranges();
-        known.set(epoch.eh, { ...entry, sent: epoch.nextSeq - 1, held: epoch.frames.size, heldRanges });
-      }
-      return [...known.values()];
+      return epochAccounts(ports.account, spool.epochs());
     },
   };
 }
