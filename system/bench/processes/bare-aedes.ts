@@ -4,6 +4,7 @@ import { createMemoryKeyStore } from '@pulseseal/crypto';
 import { loadTls } from '@pulseseal/edge-gateway';
 import { createSystemClock, createSystemRandom } from '@pulseseal/runtime';
 import { Aedes } from 'aedes';
+import { collect } from '../lib/collect.ts';
 import { serve } from '../lib/serve.ts';
 
 /** The other side of the ratios: aedes with `concurrency: 0` and an async hook that does nothing. */
@@ -41,7 +42,7 @@ serve({
     return { port: typeof address === 'object' && address !== null ? address.port : 0 };
   },
   memory() {
-    globalThis.gc?.();
+    collect();
     return process.memoryUsage();
   },
 });

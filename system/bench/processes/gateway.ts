@@ -21,6 +21,7 @@ import {
   createSystemClock,
   createSystemRandom,
 } from '@pulseseal/runtime';
+import { collect } from '../lib/collect.ts';
 import { serve } from '../lib/serve.ts';
 
 /** The gateway as the edge zone runs it: broker, journal, index, embedded feed. Its ledger is away. */
@@ -115,7 +116,7 @@ serve({
   start,
   stop: () => stop(),
   memory() {
-    globalThis.gc?.();
+    collect();
     return process.memoryUsage();
   },
   metrics: () => metrics.text(),

@@ -52,8 +52,8 @@ serve({
   async joinBare({ place, clients }: { readonly place: PlainPlace; readonly clients: number }) {
     bare = [];
     for (let i = 0; i < clients; i++) {
-      // Topics and client ids as long as the gateway's.
-      const id = createHash('sha256').update(`bare ${i}`).digest('base64url').slice(0, 22);
+      // Topics and client ids as long as the gateway's; another loader's are others, or they would take its sessions.
+      const id = createHash('sha256').update(`bare ${process.pid} ${i}`).digest('base64url').slice(0, 22);
       bare.push({ topic: `ps1/${id.slice(0, 2)}/${id}/u`, client: await connectRaw({ ...place, clientId: id }) });
     }
   },
