@@ -132,8 +132,16 @@ function resultOf(
     wanted.filter((frame) => frame.group === group).map(({ patient, handedMs }) => raised.get(patient)! - handedMs);
   const perRound = Array.from({ length: rounds }, (_, i) => ofGroup(warmUps + i).toSorted((a, b) => a - b));
   const all = perRound.flat().toSorted((a, b) => a - b);
-  const p50 = rounded(quantile(all, 0.5));
-  const p99 = rounded(quantile(all, 0.99));
+  const ofRounds = (q: number) =>
+    sampleOf(
+      'ms',
+      perRound.map((round) => quantile(round, q)),
+    );
+  const roundP50Ms = ofRounds(0.5);
+  const roundP99Ms = ofRounds(0.99);
+  const p50 = roundP50Ms.median;
+  const p99 = roundP99Ms.median;
+  const pooledP99 = rounded(quantile(all, 0.99));
   const late = wanted.map(({ dueMs, handedMs }) => handedMs - dueMs);
   return {
     lines: [
@@ -141,22 +149,16 @@ function resultOf(
         name: `frame to alert at a WebSocket client, ${DEVICES} devices at 1 Hz`,
         asked: 'p50 <= 25 ms, p99 <= 150 ms',
         aim: 'p99 50 ms',
-        measured: `p50 ${p50} ms, p99 ${p99} ms`,
+        measured: `p50 ${p50} ms, p99 ${p99} ms (${pooledP99} ms of all rounds together)`,
         isMet: p50 <= 25 && p99 <= 150,
         isAimMet: p99 <= 50,
       },
     ],
     samples: {
       latencyMs: sampleOf('ms', all),
-      p99Ms: sampleOf('ms', [p99]),
-      roundP50Ms: sampleOf(
-        'ms',
-        perRound.map((round) => quantile(round, 0.5)),
-      ),
-      roundP99Ms: sampleOf(
-        'ms',
-        perRound.map((round) => quantile(round, 0.99)),
-      ),
+      p99Ms: sampleOf('ms', [pooledP99]),
+      roundP50Ms,
+      roundP99Ms,
       sentLateMs: sampleOf('ms', late),
       careCores: sampleOf(
         'cores',
@@ -180,8 +182,8 @@ function resultOf(
     rounds,
     notes: [
       `Ledger, edge and care are the processes of \`npm start\` with their delivered settings; ${DEVICES} wrist bands of the device library in one process, one a patient, each over its own TLS 1.3 connection (X25519MLKEM768), send pulse, saturation and perfusion in a frame a second, evenly spread over the second, with heartbeats and signed closes besides. One clinician's WebSocket receives all patients' pictures as well. Nothing is pinned to a core.`,
-      `The alert is the hard limit of saturation (under 80 % for 10 s). Its delay is not shortened: each group falls by 2 points a second, and what is timed begins with the frame of the tenth second, which raises the alert when it is processed. ${order.devicesPerGroup} devices a round, each alarms once, ${wanted.length} alerts in all; percentiles are of all of them.`,
-      'From the moment a device has the reading, before it is sealed, to the parsed alert message at the client, on the one monotonic clock of the machine. Readings come at their times whatever the answers take; how late the one process of all wearables was with them is a sample of its own. On the way: two syncs of the edge (journal, feed), and the twins decide before their own sync: an alert may come twice after a crash and is never lost.',
+      `The alert is the hard limit of saturation (under 80 % for 10 s). Its delay is not shortened: each group falls by 2 points a second, and what is timed begins with the frame of the tenth second, which raises the alert when it is processed. ${order.devicesPerGroup} devices a round, each alarms once, ${wanted.length} alerts in all. The figures are medians of the rounds' percentiles; latencyMs and p99Ms are of all alerts together.`,
+      'From the moment a device has the reading, before it is sealed, to the parsed alert message at the client, on the one monotonic clock of the machine. Readings come at their times whatever the answers take; how late the one process of all wearables was with them is a sample of its own. On the way: two syncs of the edge (journal, feed), and the twins tell an alert while their own sync is under way: after a crash the frame comes again, and so may the alert.',
       'Parts of a core and resident bytes are of each round; the wearables share the machine.',
     ],
   };
