@@ -73,7 +73,7 @@ async function run(context: BenchContext): Promise<FigureResult> {
       warmUps: 0,
       rounds: 1,
       notes: [
-        `One run (sizes do not vary): ${frames} frames of ${CLIENTS} devices, ${SEGMENT_FRAMES} a segment, ${PAYLOAD_BYTES}-byte payloads, each device with its endorsement, manifest, opening and wraps. Counted are the files of journal and index after the gateway has stopped: ciphertext, tags, signatures, tree and index. The feed to recipients is a queue that is given up once it is read; here nobody reads, and what it holds is stated apart (references, leaves and a receipt with its 3,309-byte signature per segment).`,
+        `One run (sizes do not vary): ${frames} frames of ${CLIENTS} devices, ${SEGMENT_FRAMES} a segment, ${PAYLOAD_BYTES}-byte payloads, each device with its endorsement, manifest, opening and wraps. Counted are the files of journal and index after the gateway has stopped: ciphertext, tags, signatures, tree and index. The feed to recipients is a queue that is given up once it is read; here nobody reads, and what it holds is stated apart (references, leaves, a receipt per segment, and the 3,309-byte signature they share once a record).`,
       ],
     };
   } finally {
