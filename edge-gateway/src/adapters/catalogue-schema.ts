@@ -1,5 +1,5 @@
 /** Rowid tables with one index each: WITHOUT ROWID splits pages at random keys and grows threefold. */
-export const CATALOGUE_VERSION = 2;
+export const CATALOGUE_VERSION = 3;
 
 export const CATALOGUE_SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);

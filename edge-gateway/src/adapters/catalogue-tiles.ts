@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-/** Hashes of one row: 64 x 32 bytes are half a page, and a commit writes one open row a level. */
-const TILE_HASHES = 64;
+/** Hashes of one row: two rows of 60 x 32 bytes fill a page, and a commit writes one open row a level. */
+const TILE_HASHES = 60;
 const HASH_BYTES = 32;
 
 interface Tile {
@@ -12,7 +12,7 @@ interface Tile {
 }
 
 /**
- * Hashes of the tree in rows of 64 neighbours of one level. Rows that are still filled stay in memory and are written
+ * Hashes of the tree in rows of 60 neighbours of one level. Rows that are still filled stay in memory and are written
  * over at each commit.
  */
 export function createTiles(db: DatabaseSync) {
