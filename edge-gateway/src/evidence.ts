@@ -1,14 +1,7 @@
 import type { CryptoProvider } from '@pulseseal/crypto';
 import type { Ledger } from '@pulseseal/ledger';
 import { ledgerCalls, submitCall } from '@pulseseal/ledger';
-import {
-  encodeReceipt,
-  logId,
-  type MessageSigner,
-  receiptMessageHead,
-  signBody,
-  signRoot,
-} from '@pulseseal/protocol';
+import { encodeReceipt, logId, type MessageSigner, receiptMessageHead, signBody, signRoot } from '@pulseseal/protocol';
 import { type Clock, Failure, type Logger } from '@pulseseal/runtime';
 import type { Catalogue, EpochRow } from './catalogue.ts';
 import { gatewayFailure } from './failures.ts';

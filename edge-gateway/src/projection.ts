@@ -41,14 +41,7 @@ export interface Projection {
     arrivedMs: number,
   ): number;
   /** `hash`: SHA-256 of the message. */
-  close(
-    epochId: number,
-    close: Close,
-    message: Uint8Array,
-    hash: Uint8Array,
-    flags: number,
-    position: Position,
-  ): void;
+  close(epochId: number, close: Close, message: Uint8Array, hash: Uint8Array, flags: number, position: Position): void;
   /** A held close has its predecessor now. */
   chained(closePosition: Position, message: Uint8Array): void;
   segment(closePosition: Position, isComplete: boolean): void;

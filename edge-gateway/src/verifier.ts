@@ -1,5 +1,12 @@
 import type { CryptoProvider } from '@pulseseal/crypto';
-import { type CoseKey, type PreparedKey, prepareKey, refuse, type Signed, verifyPreparedAsync } from '@pulseseal/protocol';
+import {
+  type CoseKey,
+  type PreparedKey,
+  prepareKey,
+  refuse,
+  type Signed,
+  verifyPreparedAsync,
+} from '@pulseseal/protocol';
 import { MAX_VERIFICATIONS, MAX_WAITING_VERIFICATIONS } from './limits.ts';
 
 /** Devices whose prepared key is kept: making one ready costs a fifth of a check. An idle device's key is not kept long. */

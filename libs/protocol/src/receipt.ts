@@ -67,7 +67,10 @@ export function receiptMessageHead(
 ): Uint8Array {
   const head = receiptHead(gateway, inclusion, signatureBytes);
   const w = new Writer(head.length + 32).array(4).uint(43).bytes(eh);
-  return (segment === null ? w.null() : w.uint(segment)).head(2, head.length + signatureBytes).raw(head).finish();
+  return (segment === null ? w.null() : w.uint(segment))
+    .head(2, head.length + signatureBytes)
+    .raw(head)
+    .finish();
 }
 
 function receiptHead(gateway: Uint8Array, inclusion: Inclusion, signatureBytes: number): Uint8Array {
