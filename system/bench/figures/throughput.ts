@@ -129,7 +129,7 @@ async function run(context: BenchContext, isTls: boolean): Promise<FigureResult>
 }
 
 function resultOf(rounds: readonly Round[], warmUps: number, isTls: boolean, framesPerClient: number): FigureResult {
-  const per = (unit: string, valueOf: (round: Round) => number) => sampleOf(unit, rounds.map(valueOf));
+  const per = (unit: string, pick: (round: Round) => number) => sampleOf(unit, rounds.map(pick));
   const samples = {
     a0PerS: per('verifications/s', (r) => r.a0.perS),
     a0PerCpuS: per('verifications per s of CPU', (r) => r.a0.perCpuS),
@@ -156,10 +156,10 @@ function resultOf(rounds: readonly Round[], warmUps: number, isTls: boolean, fra
   };
   const over = 'overMosquitto' in samples ? samples.overMosquitto : undefined;
   const where = isTls ? ', both sides over TLS' : '';
-  const closes = (segmentFrames: number) => `a close after every ${segmentFrames} frames${where}`;
+  const closeEvery = (segmentFrames: number) => `a close after every ${segmentFrames} frames${where}`;
   const lines: Line[] = [
     {
-      name: `frames/s over A0, ${closes(SHORT_SEGMENT_FRAMES)}`,
+      name: `frames/s over A0, ${closeEvery(SHORT_SEGMENT_FRAMES)}`,
       asked: isTls ? 'a row of its own' : '>= 8 A0',
       aim: isTls ? '-' : '12 A0',
       measured: `${samples.overA0.median} A0 (${samples.framesPerS.median}/s; of CPU time ${samples.overA0Cpu.median} A0)`,
@@ -167,14 +167,14 @@ function resultOf(rounds: readonly Round[], warmUps: number, isTls: boolean, fra
       isAimMet: isTls || samples.overA0.median >= 12,
     },
     {
-      name: `frames/s over bare aedes, ${closes(SHORT_SEGMENT_FRAMES)}`,
+      name: `frames/s over bare aedes, ${closeEvery(SHORT_SEGMENT_FRAMES)}`,
       asked: isTls ? 'a row of its own' : '>= 0.45 x',
       aim: '-',
       measured: `${samples.overBareAedes.median} x (${samples.bareAedesPerS.median}/s; of CPU time ${samples.overBareAedesCpu.median} x)`,
       isMet: isTls || samples.overBareAedes.median >= 0.45,
     },
     {
-      name: closes(SEGMENT_FRAMES),
+      name: closeEvery(SEGMENT_FRAMES),
       asked: '-',
       aim: '-',
       measured: `${samples.longOverA0.median} A0, ${samples.longOverBareAedes.median} x (of CPU time ${samples.longOverA0Cpu.median} A0, ${samples.longOverBareAedesCpu.median} x)`,
