@@ -188,6 +188,17 @@ describe('granted history', () => {
     expect(ofKind(events, 'refused')).toMatchObject([{ refusal: 'not-listed' }]);
   });
 
+  it('rate: keeps no more wraps of one epoch than it can have scopes', async () => {
+    const bench = await listed([0, 1]);
+    const { epoch } = await past();
+    const filler = (i: number) => encodeGrant(epoch.eh, new Uint8Array(1_300).fill(i));
+    await bench.give(
+      Array.from({ length: 40 }, (_, i) => filler(i)),
+      'g',
+    );
+    expect(Object.entries(bench.refusals)).toEqual([['rate', 8]]);
+  });
+
   it('keeps what belongs on other channels from this one', async () => {
     const bench = await listed([0, 1]);
     const one = await past();

@@ -105,7 +105,7 @@ export function createRecipientDesk(border: Border): RecipientDesk {
     }
   };
   /** Of granted scopes only. */
-  const streamsOf = async (epoch: EpochState, row: EpochRow, reader: RecipientView): Promise<ReadonlySet<number>> => {
+  const streamsOf = async (row: EpochRow, reader: RecipientView): Promise<ReadonlySet<number>> => {
     const { open } = parsePlain((await border.journal.read(row.position)).message, 'opening');
     const { streams } = parseSigned(open, 'open').body;
     return new Set(streams.filter(({ scope }) => reader.scopes.includes(scope)).map(({ id }) => id));
@@ -118,7 +118,7 @@ export function createRecipientDesk(border: Border): RecipientDesk {
     rate: Rate,
     send: Send,
   ) => {
-    const streams = await streamsOf(epoch, row, reader);
+    const streams = await streamsOf(row, reader);
     for (const { first, count } of ask.ranges) {
       for (const place of border.catalogue.frames(row.id, first, first + count)) {
         if (!streams.has(place.stream)) continue;

@@ -106,7 +106,10 @@ describe('the embedded bus', () => {
   it('writes an end that neighbouring messages share once a record, and delivers each message whole', async () => {
     const publisher = await openEmbeddedPublisher({ dir: feed });
     const tail = new Uint8Array(3_309).fill(7);
-    const items = Array.from({ length: 200 }, (_, i): FeedItem => ({ topic: `t/${i}`, body: bytes(`head ${i}`), tail }));
+    const items = Array.from(
+      { length: 200 },
+      (_, i): FeedItem => ({ topic: `t/${i}`, body: bytes(`head ${i}`), tail }),
+    );
     await publisher.publishMany(items);
     const subscriber = await openEmbeddedSubscriber({ dir: feed, cursorPath: join(dir, 'cursor'), onLost: noLoss });
     const messages = await drain(subscriber, 200);

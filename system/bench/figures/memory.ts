@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BenchChild, residentBytesOf, startChild } from '../lib/child.ts';
 import type { BenchContext, Figure, FigureResult } from '../lib/figure.ts';
-import { GATEWAY_FLAGS } from '../lib/flags.ts';
 import { rounded, sampleOf } from '../lib/stats.ts';
 import type { GatewayReady } from '../processes/gateway.ts';
 import { OPEN_DOORS } from './throughput.ts';
@@ -30,7 +29,7 @@ async function run(context: BenchContext): Promise<FigureResult> {
   const stepDevices = context.isQuick ? 250 : 500;
   const devices = steps * stepDevices;
   const dir = await mkdtemp(join(tmpdir(), 'bench-memory-'));
-  const flags = ['--expose-gc', ...GATEWAY_FLAGS];
+  const flags = ['--expose-gc'];
   const gateway = startChild('gateway.ts', { core: 0, execArgv: flags });
   const bare = startChild('bare-aedes.ts', { core: 0, execArgv: flags });
   const loads: BenchChild[] = [];

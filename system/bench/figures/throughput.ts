@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BenchChild, startChild } from '../lib/child.ts';
 import { type BenchContext, type Figure, type FigureResult, type Line, roundsOf } from '../lib/figure.ts';
-import { GATEWAY_FLAGS } from '../lib/flags.ts';
 import { sampleOf } from '../lib/stats.ts';
 import type { GatewayReady } from '../processes/gateway.ts';
 import type { RoundResult } from '../processes/loader.ts';
@@ -69,7 +68,6 @@ async function run(context: BenchContext, isTls: boolean): Promise<FigureResult>
   const verify = startChild('verify-rate.ts', { core: 0 });
   const gateway = startChild('gateway.ts', {
     core: 0,
-    execArgv: GATEWAY_FLAGS,
   });
   const bare = startChild('bare-aedes.ts', { core: 0 });
   const load = startChild('loader.ts', { core: 1, execArgv: ['--expose-gc'] });

@@ -65,7 +65,8 @@ export async function openEmbeddedPublisher(settings: EmbeddedPublisherSettings)
   };
   const publishMany = async (items: readonly FeedItem[], options: PublishOptions = {}) => {
     if (items.length === 0 && options.upstreamPosition === undefined) return;
-    for (const item of items) checkMessage(item.topic, 'body' in item ? item.body.length + (item.tail?.length ?? 0) : 0);
+    for (const item of items)
+      checkMessage(item.topic, 'body' in item ? item.body.length + (item.tail?.length ?? 0) : 0);
     if (maxBacklogBytes !== undefined && keepFrom !== undefined) {
       const backlogBytes = log.endPosition + log.pendingBytes - Math.max(keepFrom(), log.startPosition);
       if (backlogBytes > maxBacklogBytes) throw busFailure('bus-full', `${backlogBytes} bytes not acknowledged`);
