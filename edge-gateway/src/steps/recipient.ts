@@ -71,7 +71,7 @@ export function createRecipientDesk(border: Border): RecipientDesk {
       border.forward.one(rid, channel, message, Math.round(border.data.nowMs()));
     if (ask.want === 4) await sendOpening(epoch, row, reader, send);
     if (ask.want === 3) await sendCloses(epoch, row, ask.sg, send);
-    if (ask.want === 2) await sendFrames(epoch, row, reader, ask, rate, send);
+    if (ask.want === 2) await sendFrames(row, reader, ask, rate, send);
     if (ask.want === 1) await sendLeaves(epoch, row, ask.sg, send);
     border.forward.flush();
   };
@@ -110,14 +110,7 @@ export function createRecipientDesk(border: Border): RecipientDesk {
     const { streams } = parseSigned(open, 'open').body;
     return new Set(streams.filter(({ scope }) => reader.scopes.includes(scope)).map(({ id }) => id));
   };
-  const sendFrames = async (
-    epoch: EpochState,
-    row: EpochRow,
-    reader: RecipientView,
-    ask: Ask,
-    rate: Rate,
-    send: Send,
-  ) => {
+  const sendFrames = async (row: EpochRow, reader: RecipientView, ask: Ask, rate: Rate, send: Send) => {
     const streams = await streamsOf(row, reader);
     for (const { first, count } of ask.ranges) {
       for (const place of border.catalogue.frames(row.id, first, first + count)) {
