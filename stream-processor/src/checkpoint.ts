@@ -1,4 +1,4 @@
-import { concat } from '@pulseseal/crypto';
+import { type CryptoProvider, concat } from '@pulseseal/crypto';
 import {
   type CborValue,
   encodeItem,
@@ -9,7 +9,8 @@ import {
   type Reader,
   Writer,
 } from '@pulseseal/protocol';
-import { type Epoch, newSegment, type Segment } from './epoch.ts';
+import { verifiedClose } from './closes.ts';
+import { type Epoch, newSegment, type Segment, type VerifiedClose } from './epoch.ts';
 import { limits } from './limits.ts';
 import { createRangeSet, type RangeSet } from './ranges.ts';
 
@@ -19,6 +20,7 @@ export interface EpochProgress {
   apply(epoch: Epoch): void;
 }
 
+const VERSION = 2;
 const STATES = ['open', 'sealed', 'disputed'] as const;
 
 /** One checkpoint in the making: a ward's epochs are too many for one go beside live frames. */
@@ -35,7 +37,7 @@ export interface CheckpointPass {
  */
 export function beginCheckpoint(epochs: Iterable<Epoch>): CheckpointPass {
   const all = [...epochs];
-  const parts = [new Writer(16).array(2).uint(1).array(all.length).finish()];
+  const parts = [new Writer(16).array(2).uint(VERSION).array(all.length).finish()];
   return {
     advance(count) {
       const end = Math.min(all.length, parts.length - 1 + count);
@@ -62,6 +64,7 @@ function encodeProgress(epoch: Epoch): CborValue {
     [...epoch.missing].map(([seq, m]) => [seq, m.stream, (m.isTold ? 1 : 0) | (m.isProved ? 2 : 0)]),
     [...epoch.segments.values()].map(encodeSegment),
     epoch.waiting.map(({ frame, payload, arrivedMs }) => [frame.raw, payload, arrivedMs]),
+    [...epoch.secondCloses].map((second) => [...second]),
   ];
 }
 
@@ -72,7 +75,7 @@ function encodeSegment(s: Segment): CborValue {
     STATES.indexOf(s.state),
     s.opened,
     s.isAnchored ? 1 : 0,
-    s.close?.raw ?? null,
+    s.close === undefined ? null : encodeClose(s.close),
     s.table === undefined ? null : concat(...s.table),
     s.receipt === undefined ? null : [s.receipt.size, s.receipt.root],
     frames.map(([seq, { st }]) => [seq, st]),
@@ -80,22 +83,30 @@ function encodeSegment(s: Segment): CborValue {
   ];
 }
 
-/** By `<rid>/<eh>`. */
-export function parseCheckpoint(bytes: Uint8Array, wallMs: number, sha256: (data: Uint8Array) => Uint8Array) {
+function encodeClose({ firstSeq, count, isLast, root, entry, raw }: VerifiedClose): CborValue {
+  return [firstSeq, count, isLast ? 1 : 0, root, entry, raw ?? null];
+}
+
+/** What the entries do not say themselves. */
+interface Origin {
+  /** 1: closes are whole messages, and second ones are not kept. */
+  readonly version: number;
+  readonly wallMs: number;
+  readonly crypto: CryptoProvider;
+}
+
+/** By `<rid>/<eh>`. @throws Refusal for a version or a form that is not known */
+export function parseCheckpoint(bytes: Uint8Array, wallMs: number, crypto: CryptoProvider) {
   const most = limits.devices * (limits.liveEpochs + limits.historyEpochs);
   return parseWhole(bytes, bytes.length, (r) => {
     r.arrayOf(2);
-    r.uint(1, 1);
-    return new Map(r.list(most, 0, () => readProgress(r, wallMs, sha256)));
+    const origin = { version: r.uint(VERSION, 1), wallMs, crypto };
+    return new Map(r.list(most, 0, () => readProgress(r, origin)));
   });
 }
 
-function readProgress(
-  r: Reader,
-  wallMs: number,
-  sha256: (data: Uint8Array) => Uint8Array,
-): readonly [string, EpochProgress] {
-  r.arrayOf(13);
+function readProgress(r: Reader, origin: Origin): readonly [string, EpochProgress] {
+  r.arrayOf(origin.version === 1 ? 13 : 14);
   const name = `${r.text(16)}/${r.text(16)}`;
   const received = createRangeSet(r.list(LIMITS.seq, 0, () => readPair(r)));
   const newestSegment = r.uint();
@@ -111,13 +122,17 @@ function readProgress(
     const seq = r.uint();
     const stream = r.orNull(() => r.uint());
     const flags = r.uint(3);
-    return [seq, { stream, sinceWallMs: wallMs, isTold: (flags & 1) !== 0, isProved: (flags & 2) !== 0 }] as const;
+    return [
+      seq,
+      { stream, sinceWallMs: origin.wallMs, isTold: (flags & 1) !== 0, isProved: (flags & 2) !== 0 },
+    ] as const;
   });
-  const segments = r.list(limits.segments, 0, () => readSegment(r, wallMs, sha256));
+  const segments = r.list(limits.segments, 0, () => readSegment(r, origin));
   const waiting = r.list(limits.withoutCard, 0, () => {
     r.arrayOf(3);
     return { frame: parseFrame(r.byteString().slice()), payload: r.byteString().slice(), arrivedMs: r.uint() };
   });
+  const seconds = origin.version === 1 ? [] : r.list(limits.secondCloses, 0, () => readSecond(r));
   return [
     name,
     {
@@ -127,6 +142,7 @@ function readProgress(
         Object.assign(epoch, { newestSegment, highestOpened, leastDelayMs, isAnnounced, sealedBelow, nextClose });
         for (const sg of sealedBeyond) epoch.sealedBeyond.add(sg);
         for (const [seq, known] of missing) epoch.missing.set(seq, known);
+        for (const [sg, raw] of seconds) epoch.secondCloses.set(sg, raw);
         epoch.waiting.push(...waiting);
         for (const segment of segments) epoch.segments.set(segment.sg, segment);
       },
@@ -139,17 +155,29 @@ function readPair(r: Reader): readonly [number, number] {
   return [r.uint(), r.uint()];
 }
 
-function readSegment(r: Reader, wallMs: number, sha256: (data: Uint8Array) => Uint8Array): Segment {
+function readSecond(r: Reader): readonly [number, Uint8Array] {
+  r.arrayOf(2);
+  return [r.uint(), r.byteString().slice()];
+}
+
+function readClose(r: Reader, { version, wallMs: atWallMs, crypto }: Origin): VerifiedClose {
+  if (version === 1) {
+    const raw = r.byteString();
+    return { ...verifiedClose(parseSigned(raw, 'close').body, raw, crypto, atWallMs), raw: undefined };
+  }
+  r.arrayOf(6);
+  const [firstSeq, count, isLast] = [r.uint(), r.uint(), r.uint(1) === 1] as const;
+  const [root, entry] = [r.bytesOf(32).slice(), r.bytesOf(32).slice()] as const;
+  return { firstSeq, count, isLast, root, entry, atWallMs, raw: r.orNull(() => r.byteString())?.slice() };
+}
+
+function readSegment(r: Reader, origin: Origin): Segment {
   r.arrayOf(9);
   const segment = newSegment(r.uint());
   segment.state = STATES[r.uint(2)]!;
   segment.opened = r.uint();
   segment.isAnchored = r.uint(1) === 1;
-  const close = r.orNull(() => r.byteString());
-  if (close !== null) {
-    const raw = close.slice();
-    segment.close = { body: parseSigned(raw, 'close').body, raw, hash: sha256(raw), atWallMs: wallMs };
-  }
+  segment.close = r.orNull(() => readClose(r, origin)) ?? undefined;
   const table = r.orNull(() => r.byteString());
   if (table !== null) segment.table = sliced(table);
   segment.receipt =

@@ -24,6 +24,7 @@ export type Note =
   | 'ask-dropped'
   | 'edge-unreachable'
   | 'below-floor'
+  | 'checkpoint-unread'
   | 'epoch-live'
   | 'epoch-history'
   | 'epoch-granted'

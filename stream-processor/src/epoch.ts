@@ -2,7 +2,6 @@ import { type CryptoProvider, type PreparedHmac, toHex } from '@pulseseal/crypto
 import {
   ackKey,
   type Card,
-  type Close,
   type CoseKey,
   deviceText,
   type Frame,
@@ -31,11 +30,18 @@ export interface Segment {
   keysErased: boolean;
 }
 
+/** What later work needs of a close whose signature, chain and check values are right. */
 export interface VerifiedClose {
-  readonly body: Close;
-  readonly raw: Uint8Array;
-  readonly hash: Uint8Array;
+  readonly firstSeq: number;
+  readonly count: number;
+  readonly root: Uint8Array;
+  /** The epoch ends with it. */
+  readonly isLast: boolean;
+  /** Its leaf in the gateway's log: a receipt names it, and a repeated close is known by it. */
+  readonly entry: Uint8Array;
   readonly atWallMs: number;
+  /** As received: of the newest closes that are not anchored. What is gone the gateway still has. */
+  raw: Uint8Array | undefined;
 }
 
 /** A frame of an own stream that is known to exist and is not here. */
@@ -96,6 +102,8 @@ export interface Epoch {
   readonly waitingCloses: Map<number, Uint8Array>;
   readonly waitingTables: Map<number, { readonly first: number; readonly leaves: readonly Uint8Array[] }>;
   readonly waitingReceipts: Map<number, Uint8Array>;
+  /** By segment, a second close that the device signed: evidence of a dispute beside the first. */
+  readonly secondCloses: Map<number, Uint8Array>;
   /** What the newest heartbeat counted and what was told of it, by stream. */
   readonly counted: Map<number, { sg: number; told: number }>;
   readonly beats: { seq: number; sg: number; atWallMs: number; counts: Map<number, { last: number; count: number }> }[];
@@ -169,6 +177,7 @@ export function createEpoch(accepted: AcceptedEpoch, place: EpochPlace, crypto: 
     waitingCloses: new Map(),
     waitingTables: new Map(),
     waitingReceipts: new Map(),
+    secondCloses: new Map(),
     counted: new Map(),
     beats: [],
     sealedBeyond: new Set(),

@@ -3,6 +3,7 @@ import { type Message, Refusal } from '@pulseseal/protocol';
 import { Failure } from '@pulseseal/runtime';
 import { createAnchorWatch } from './anchors.ts';
 import { beginCheckpoint, type CheckpointPass, parseCheckpoint } from './checkpoint.ts';
+import { askForFirsts } from './closes.ts';
 import type { Context } from './context.ts';
 import { createDocuments } from './documents.ts';
 import type { Epoch } from './epoch.ts';
@@ -90,14 +91,26 @@ export function createFlow(ctx: Context): Flow {
     else if (message.kind === 'gaps') takeGaps(ctx, epoch, message);
   };
   const saveCheckpoint = (pass: CheckpointPass) => ports.state.save(CHECKPOINT, pass.finish());
+  const resumeProgress = (bytes: Uint8Array) => {
+    try {
+      const progress = parseCheckpoint(bytes, ctx.wallMs(), crypto);
+      for (const epoch of epochs.all()) {
+        progress.get(`${epoch.ridHex}/${epoch.ehHex}`)?.apply(epoch);
+        askForFirsts(ctx, epoch);
+      }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      // Epochs go on from their papers: their closes are asked for from the first, and what was told keeps its grade.
+      ctx.counts.note('checkpoint-unread');
+      ports.logger.error({ code: error.refusal }, 'saved progress is of another version or damaged; it begins anew');
+    }
+  };
   return {
     async resume() {
       await epochs.resume();
       await granted.resume();
       const bytes = await ports.state.load(CHECKPOINT);
-      if (bytes === undefined) return;
-      const progress = parseCheckpoint(bytes, ctx.wallMs(), (data) => crypto.sha256(data));
-      for (const epoch of epochs.all()) progress.get(`${epoch.ridHex}/${epoch.ehHex}`)?.apply(epoch);
+      if (bytes !== undefined) resumeProgress(bytes);
     },
     async take(messages) {
       for (const one of readInbox(messages, ctx.counts)) {

@@ -53,7 +53,7 @@ function lowestStream(epoch: Epoch, scope: number): number {
 function checkAgainstClose(epoch: Epoch, segment: Segment | undefined, frame: Frame, leaf: Uint8Array): void {
   if (frame.sg >= epoch.nextClose.segment) demand(frame.seq >= epoch.nextClose.firstSeq, 'not-in-close');
   else demand(frame.seq < epoch.nextClose.firstSeq, 'not-in-close');
-  const close = segment?.close?.body;
+  const close = segment?.close;
   if (segment === undefined || close === undefined) return;
   const index = frame.seq - close.firstSeq;
   demand(index >= 0 && index < close.count, 'not-in-close');

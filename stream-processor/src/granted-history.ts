@@ -91,7 +91,7 @@ export function createGrantedHistory(ctx: Context, epochs: Epochs): GrantedHisto
   };
   const fetch = async (job: Job, epoch: Epoch, nowMs: number): Promise<void> => {
     const segment = epoch.segments.get(job.segment);
-    const close = segment?.close?.body;
+    const close = segment?.close;
     if (job.step === 'tail') {
       if (job.asks > 0 && nowMs - job.askedMs >= ASK_AGAIN_MS) return finish(job);
       ask(job, epoch, nowMs, 2, epoch.nextClose.firstSeq, LIMITS.segmentFrames);
@@ -109,7 +109,7 @@ export function createGrantedHistory(ctx: Context, epochs: Epochs): GrantedHisto
     } else {
       sealIfWhole(ctx, epoch, segment);
       if (segment.state === 'open' && ask(job, epoch, nowMs, 1)) return;
-      if (close.last !== undefined) return finish(job);
+      if (close.isLast) return finish(job);
       move(job, 'close', job.segment + 1);
     }
   };

@@ -40,6 +40,10 @@ export const limits = {
   waitingGrants: 17_568,
   /** Closes, leaf tables and receipts that wait for an earlier close, an epoch. */
   waitingProofs: 64,
+  /** Closes kept as received: heads go to the ledger every 10 s, so older ones are anchored, or the ledger is away. */
+  wholeCloses: 4,
+  /** Second closes kept until the first is here again, an epoch: one is enough to dispute a device. */
+  secondCloses: 4,
   /** Leaf tables are large: 4,096 x 32 B. */
   waitingTables: 2,
   /** Ranges of one ask or gap event. */

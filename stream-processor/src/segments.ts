@@ -13,8 +13,9 @@ import {
   verifyReceipt,
   verifySignedAsync,
 } from '@pulseseal/protocol';
+import { askForFirst, forgetRaw, reportBoth, verifiedClose } from './closes.ts';
 import type { Context } from './context.ts';
-import type { Epoch, Segment } from './epoch.ts';
+import type { Epoch, Segment, VerifiedClose } from './epoch.ts';
 import { releaseHeld, segmentOf } from './frames.ts';
 import { limits } from './limits.ts';
 import { rangesOf } from './ranges.ts';
@@ -35,11 +36,15 @@ export function takeClose(ctx: Context, epoch: Epoch, signed: Signed<'close'>): 
     const { body, raw } = signed;
     demand(equalBytes(body.oh, epoch.oh), 'close-chain');
     const known = epoch.segments.get(body.segment)?.close;
-    if (known !== undefined && equalBytes(known.raw, raw)) return ctx.counts.duplicate();
+    if (known !== undefined && equalBytes(known.entry, logLeaf(raw, ctx.crypto))) {
+      const second = epoch.secondCloses.get(body.segment);
+      if (second !== undefined) reportBoth(ctx, epoch, body.segment, raw.slice(), second);
+      return ctx.counts.duplicate();
+    }
     demand(await verifySignedAsync(signed, epoch.deviceKey, ctx.crypto), 'signature-invalid');
     if (known !== undefined) {
-      const { oh, endorse } = epoch;
-      ctx.ports.disputes?.report({ oh, segment: body.segment, closeA: known.raw, closeB: raw.slice(), endorse });
+      if (known.raw !== undefined) reportBoth(ctx, epoch, body.segment, known.raw, raw.slice());
+      else askForFirst(ctx, epoch, body.segment, raw);
       return dispute(ctx, epoch, segmentOf(epoch, body.segment), 'disputed');
     }
     if (body.segment > epoch.nextClose.segment) return waitForEarlier(ctx, epoch, body.segment, raw);
@@ -52,10 +57,11 @@ export function takeClose(ctx: Context, epoch: Epoch, signed: Signed<'close'>): 
 async function follow(ctx: Context, epoch: Epoch, body: Close, raw: Uint8Array): Promise<void> {
   const { nextClose } = epoch;
   demand(equalBytes(body.previous, nextClose.previous) && body.firstSeq === nextClose.firstSeq, 'close-chain');
-  const hash = ctx.crypto.sha256(raw);
   const segment = segmentOf(epoch, body.segment);
-  segment.close = { body, raw: raw.slice(), hash, atWallMs: ctx.wallMs() };
-  epoch.nextClose = { segment: body.segment + 1, firstSeq: body.firstSeq + body.count, previous: hash };
+  segment.close = verifiedClose(body, raw, ctx.crypto, ctx.wallMs());
+  forgetRaw(epoch.segments.get(body.segment - limits.wholeCloses));
+  const previous = ctx.crypto.sha256(raw);
+  epoch.nextClose = { segment: body.segment + 1, firstSeq: body.firstSeq + body.count, previous };
   epoch.newestSegment = Math.max(epoch.newestSegment, body.segment);
   epoch.lastCloseWallMs = ctx.wallMs();
   epoch.framesSinceClose = 0;
@@ -78,15 +84,21 @@ async function follow(ctx: Context, epoch: Epoch, body: Close, raw: Uint8Array):
 
 async function followWaiting(ctx: Context, epoch: Epoch): Promise<void> {
   const raw = epoch.waitingCloses.get(epoch.nextClose.segment);
-  if (raw === undefined) return;
+  if (raw === undefined) {
+    if (epoch.waitingCloses.size > 0) askForNext(ctx, epoch);
+    return;
+  }
   epoch.waitingCloses.delete(epoch.nextClose.segment);
   await guarded(ctx, epoch, () => follow(ctx, epoch, parseSigned(raw, 'close').body, raw));
 }
 
 function waitForEarlier(ctx: Context, epoch: Epoch, segment: number, raw: Uint8Array): void {
   if (epoch.waitingCloses.size < limits.waitingProofs) epoch.waitingCloses.set(segment, raw.slice());
-  const { segment: wanted } = epoch.nextClose;
-  ctx.asks.ask(epoch.ridHex, { eh: epoch.eh, want: 3, sg: wanted, ranges: [] });
+  askForNext(ctx, epoch);
+}
+
+function askForNext(ctx: Context, epoch: Epoch): void {
+  ctx.asks.ask(epoch.ridHex, { eh: epoch.eh, want: 3, sg: epoch.nextClose.segment, ranges: [] });
 }
 
 /** The close names a check value for every scope, and ours are those of our own keys. */
@@ -138,16 +150,16 @@ function useTable(
   epoch: Epoch,
   segment: Segment,
   table: readonly Uint8Array[],
-  first = segment.close!.body.firstSeq,
+  first = segment.close!.firstSeq,
 ): void {
-  const { body } = segment.close!;
-  const fits = first === body.firstSeq && table.length === body.count;
-  if (!fits || !equalBytes(merkleRoot(table, ctx.crypto), body.root)) {
+  const close = segment.close!;
+  const fits = first === close.firstSeq && table.length === close.count;
+  if (!fits || !equalBytes(merkleRoot(table, ctx.crypto), close.root)) {
     ctx.report(epoch.patient, epoch.device, 'root-mismatch', 'segment');
     ctx.asks.ask(epoch.ridHex, { eh: epoch.eh, want: 1, sg: segment.sg, ranges: [] });
     return;
   }
-  const isOurs = [...segment.frames].every(([seq, { leaf }]) => equalBytes(leaf, table[seq - body.firstSeq]!));
+  const isOurs = [...segment.frames].every(([seq, { leaf }]) => equalBytes(leaf, table[seq - close.firstSeq]!));
   if (isOurs) seal(ctx, epoch, segment, table);
   else dispute(ctx, epoch, segment, 'disputed');
 }
@@ -159,14 +171,13 @@ export function sealIfWhole(ctx: Context, epoch: Epoch, segment: Segment): void 
 
 /** With every frame at hand the root needs nobody else's leaves. */
 function sealFromOwn(ctx: Context, epoch: Epoch, segment: Segment): void {
-  const { body } = segment.close!;
-  if (segment.frames.size !== body.count) return;
-  const table = Array.from({ length: body.count }, (_, i) => segment.frames.get(body.firstSeq + i)!.leaf);
-  if (equalBytes(merkleRoot(table, ctx.crypto), body.root)) seal(ctx, epoch, segment, table);
+  const { firstSeq, count, root } = segment.close!;
+  if (segment.frames.size !== count) return;
+  const table = Array.from({ length: count }, (_, i) => segment.frames.get(firstSeq + i)!.leaf);
+  if (equalBytes(merkleRoot(table, ctx.crypto), root)) seal(ctx, epoch, segment, table);
 }
 
 function seal(ctx: Context, epoch: Epoch, segment: Segment, table: readonly Uint8Array[]): void {
-  const { body } = segment.close!;
   segment.state = 'sealed';
   epoch.sealedBeyond.add(segment.sg);
   while (epoch.sealedBeyond.delete(epoch.sealedBelow)) epoch.sealedBelow++;
@@ -174,7 +185,7 @@ function seal(ctx: Context, epoch: Epoch, segment: Segment, table: readonly Uint
     ctx.counts.graded('sealed', segment.opened);
     emitGrade(ctx, epoch, segment, 'sealed');
   }
-  const holes = provedHoles(epoch, body);
+  const holes = provedHoles(epoch, segment.close!);
   segment.frames.clear();
   // A late frame must be found in the table to be believed.
   segment.table = table;
@@ -183,11 +194,11 @@ function seal(ctx: Context, epoch: Epoch, segment: Segment, table: readonly Uint
 }
 
 /** Frames that the device signed and that are not here: all of them, or those known to be of our streams. */
-function provedHoles(epoch: Epoch, body: Close): number[] {
+function provedHoles(epoch: Epoch, { firstSeq, count }: VerifiedClose): number[] {
   const holes: number[] = [];
-  const end = body.firstSeq + body.count;
-  if (epoch.received.countBetween(body.firstSeq, end - 1) === body.count) return holes;
-  for (let seq = body.firstSeq; seq < end; seq++)
+  const end = firstSeq + count;
+  if (epoch.received.countBetween(firstSeq, end - 1) === count) return holes;
+  for (let seq = firstSeq; seq < end; seq++)
     if (!epoch.received.has(seq) && (epoch.seesAll || epoch.missing.has(seq))) holes.push(seq);
   return holes;
 }
@@ -224,10 +235,8 @@ function eraseKeys(epoch: Epoch, segment: Segment): void {
 export function eraseOldKeys(ctx: Context, epoch: Epoch): void {
   for (const segment of epoch.segments.values()) {
     if (segment.keysErased || segment.close === undefined) continue;
-    const { body, atWallMs } = segment.close;
-    const isWhole =
-      segment.state === 'sealed' &&
-      epoch.received.countBetween(body.firstSeq, body.firstSeq + body.count - 1) === body.count;
+    const { firstSeq, count, atWallMs } = segment.close;
+    const isWhole = segment.state === 'sealed' && epoch.received.countBetween(firstSeq, firstSeq + count - 1) === count;
     if (isWhole || ctx.wallMs() - atWallMs > ctx.settings.keysAfterCloseMs) eraseKeys(epoch, segment);
   }
 }
@@ -239,7 +248,7 @@ function dispute(ctx: Context, epoch: Epoch, segment: Segment, refusal: 'dispute
 }
 
 function emitGrade(ctx: Context, epoch: Epoch, segment: Segment, grade: 'sealed' | 'anchored'): void {
-  const { firstSeq: first, count } = segment.close!.body;
+  const { firstSeq: first, count } = segment.close!;
   const { patient, device, ehHex: eh } = epoch;
   ctx.emit({ kind: 'graded', patient, device, eh, sg: segment.sg, first, count, grade });
 }
@@ -258,7 +267,7 @@ export function takeReceipt(ctx: Context, epoch: Epoch, message: ReceiptMessage)
 function useReceipt(ctx: Context, epoch: Epoch, segment: Segment, bytes: Uint8Array): void {
   if (segment.isAnchored || segment.receipt !== undefined || epoch.gateway === null) return;
   const receipt = parseReceipt(bytes);
-  const root = verifyReceipt(receipt, logLeaf(segment.close!.raw, ctx.crypto), epoch.gateway.key, ctx.headCrypto);
+  const root = verifyReceipt(receipt, segment.close!.entry, epoch.gateway.key, ctx.headCrypto);
   segment.receipt = { size: receipt.inclusion.size, root };
 }
 
@@ -267,6 +276,7 @@ export function anchorSegment(ctx: Context, epoch: Epoch, segment: Segment): voi
   if (segment.isAnchored || segment.state !== 'sealed' || epoch.isDisputed) return;
   segment.isAnchored = true;
   segment.receipt = undefined;
+  forgetRaw(segment);
   ctx.counts.graded('anchored', segment.opened);
   emitGrade(ctx, epoch, segment, 'anchored');
 }
