@@ -76,7 +76,6 @@ function encodeSegment(s: Segment): CborValue {
     s.opened,
     s.isAnchored ? 1 : 0,
     s.close === undefined ? null : encodeClose(s.close),
-    s.table === undefined ? null : concat(...s.table),
     s.receipt === undefined ? null : [s.receipt.size, s.receipt.root],
     frames.map(([seq, { st }]) => [seq, st]),
     concat(...frames.map(([, { leaf }]) => leaf)),
@@ -89,7 +88,7 @@ function encodeClose({ firstSeq, count, isLast, root, entry, raw }: VerifiedClos
 
 /** What the entries do not say themselves. */
 interface Origin {
-  /** 1: closes are whole messages, and second ones are not kept. */
+  /** 1: closes are whole messages, leaf tables are kept and second closes are not. */
   readonly version: number;
   readonly wallMs: number;
   readonly crypto: CryptoProvider;
@@ -172,13 +171,13 @@ function readClose(r: Reader, { version, wallMs: atWallMs, crypto }: Origin): Ve
 }
 
 function readSegment(r: Reader, origin: Origin): Segment {
-  r.arrayOf(9);
+  r.arrayOf(origin.version === 1 ? 9 : 8);
   const segment = newSegment(r.uint());
   segment.state = STATES[r.uint(2)]!;
   segment.opened = r.uint();
   segment.isAnchored = r.uint(1) === 1;
   segment.close = r.orNull(() => readClose(r, origin)) ?? undefined;
-  const table = r.orNull(() => r.byteString());
+  const table = origin.version === 1 ? r.orNull(() => r.byteString()) : null;
   if (table !== null) segment.table = sliced(table);
   segment.receipt =
     r.orNull(() => {

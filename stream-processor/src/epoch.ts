@@ -21,7 +21,7 @@ export interface Segment {
   /** Distinct own frames, also after `frames` is given up. */
   opened: number;
   close: VerifiedClose | undefined;
-  /** Verified leaf table, kept while frames are missing. */
+  /** Verified leaf table, kept while frames are missing. No checkpoint has it: it is large, and the gateway has it too. */
   table: readonly Uint8Array[] | undefined;
   state: 'open' | 'sealed' | 'disputed';
   isAnchored: boolean;

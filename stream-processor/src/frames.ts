@@ -30,6 +30,10 @@ function acceptFrame(ctx: Context, epoch: Epoch, frame: Frame, arrivedMs: number
   // A key that is gone was erased after its segment was proved whole, or is far outside the window.
   const key = epoch.keys.get(stream.scope, frame.sg) ?? refuse('not-in-close');
   const { prev, payload } = openFrame(frame, epoch.oh, key, stream.pad, ctx.crypto);
+  if (segment?.state === 'sealed' && segment.table === undefined) {
+    ctx.asks.ask(epoch.ridHex, { eh: epoch.eh, want: 1, sg: segment.sg, ranges: [] });
+    return hold(ctx, epoch, { frame, arrivedMs, position });
+  }
   remember(ctx, epoch, frame, leaf, prev);
   ctx.counts.frame();
   interpret(ctx, epoch, frame, payload, arrivedMs);
@@ -58,7 +62,7 @@ function checkAgainstClose(epoch: Epoch, segment: Segment | undefined, frame: Fr
   const index = frame.seq - close.firstSeq;
   demand(index >= 0 && index < close.count, 'not-in-close');
   if (segment.table !== undefined) demand(equalBytes(segment.table[index]!, leaf), 'not-in-close');
-  else demand(segment.state === 'open', 'not-in-close');
+  else demand(segment.state !== 'disputed' && !segment.keysErased, 'not-in-close');
 }
 
 function seenBefore(ctx: Context, epoch: Epoch, frame: Frame): FrameFate {
@@ -122,7 +126,7 @@ export function noteMissing(ctx: Context, epoch: Epoch, seq: number, stream: num
   epoch.missing.set(seq, { stream, sinceWallMs: ctx.wallMs(), isTold: false, isProved: false });
 }
 
-/** Frames that came too far ahead of their closes. */
+/** Frames that came too far ahead of their closes, or behind a close whose leaves are asked for. */
 export function releaseHeld(ctx: Context, epoch: Epoch): void {
   for (const [seq, { frame, arrivedMs, position }] of [...epoch.held].sort(([a], [b]) => a - b)) {
     if (frame.sg > epoch.newestSegment + limits.segments) continue;

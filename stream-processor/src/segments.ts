@@ -15,10 +15,10 @@ import {
 } from '@pulseseal/protocol';
 import { askForFirst, forgetRaw, reportBoth, verifiedClose } from './closes.ts';
 import type { Context } from './context.ts';
-import type { Epoch, Segment, VerifiedClose } from './epoch.ts';
+import type { Epoch, Segment } from './epoch.ts';
 import { releaseHeld, segmentOf } from './frames.ts';
+import { provedHoles, tellHoles } from './holes.ts';
 import { limits } from './limits.ts';
-import { rangesOf } from './ranges.ts';
 
 /** Grades: provisional -> sealed (device's close and all leaves under its root) -> anchored. They only rise. */
 
@@ -133,7 +133,8 @@ export function takeLeaves(ctx: Context, epoch: Epoch, message: Leaves): Promise
       epoch.waitingTables.set(message.sg, { first: message.first, leaves: message.leaves.map((leaf) => leaf.slice()) });
       return;
     }
-    if (segment.state !== 'open') return ctx.counts.duplicate();
+    const isWanted = segment.state === 'open' || isAsked(epoch, segment);
+    if (!isWanted) return ctx.counts.duplicate();
     useTable(
       ctx,
       epoch,
@@ -142,6 +143,11 @@ export function takeLeaves(ctx: Context, epoch: Epoch, message: Leaves): Promise
       message.first,
     );
   });
+}
+
+/** A restart gave up the table, and a frame came that needs it. */
+function isAsked(epoch: Epoch, { state, table, sg }: Segment): boolean {
+  return state === 'sealed' && table === undefined && [...epoch.held.values()].some(({ frame }) => frame.sg === sg);
 }
 
 /** A table counts only when it gives the root that the device signed. */
@@ -157,6 +163,11 @@ function useTable(
   if (!fits || !equalBytes(merkleRoot(table, ctx.crypto), close.root)) {
     ctx.report(epoch.patient, epoch.device, 'root-mismatch', 'segment');
     ctx.asks.ask(epoch.ridHex, { eh: epoch.eh, want: 1, sg: segment.sg, ranges: [] });
+    return;
+  }
+  if (segment.state === 'sealed') {
+    segment.table = table;
+    releaseHeld(ctx, epoch);
     return;
   }
   const isOurs = [...segment.frames].every(([seq, { leaf }]) => equalBytes(leaf, table[seq - close.firstSeq]!));
@@ -193,38 +204,6 @@ function seal(ctx: Context, epoch: Epoch, segment: Segment, table: readonly Uint
   else if (epoch.seesAll) eraseKeys(epoch, segment);
 }
 
-/** Frames that the device signed and that are not here: all of them, or those known to be of our streams. */
-function provedHoles(epoch: Epoch, { firstSeq, count }: VerifiedClose): number[] {
-  const holes: number[] = [];
-  const end = firstSeq + count;
-  if (epoch.received.countBetween(firstSeq, end - 1) === count) return holes;
-  for (let seq = firstSeq; seq < end; seq++)
-    if (!epoch.received.has(seq) && (epoch.seesAll || epoch.missing.has(seq))) holes.push(seq);
-  return holes;
-}
-
-function tellHoles(ctx: Context, epoch: Epoch, segment: Segment, holes: readonly number[]): void {
-  const ranges = rangesOf(holes, limits.ranges);
-  for (const seq of holes) {
-    const known = epoch.missing.get(seq);
-    if (known === undefined) {
-      if (epoch.missing.size >= limits.missing) continue;
-      epoch.missing.set(seq, { stream: null, sinceWallMs: ctx.wallMs(), isTold: true, isProved: true });
-    } else {
-      known.isTold = true;
-      known.isProved = true;
-    }
-  }
-  const { patient, device, ehHex: eh } = epoch;
-  const atMs = ctx.dataMs();
-  for (const { first, count } of ranges) {
-    const streams = new Set(Array.from({ length: count }, (_, i) => epoch.missing.get(first + i)?.stream ?? null));
-    const stream = streams.size === 1 ? [...streams][0]! : null;
-    ctx.emit({ kind: 'gap', patient, device, eh, stream, first, count, proved: true, atMs });
-  }
-  ctx.asks.ask(epoch.ridHex, { eh: epoch.eh, want: 2, sg: segment.sg, ranges });
-}
-
 function eraseKeys(epoch: Epoch, segment: Segment): void {
   segment.keysErased = true;
   segment.table = undefined;
@@ -233,12 +212,17 @@ function eraseKeys(epoch: Epoch, segment: Segment): void {
 
 /** Called by the timer: keys of segments that are whole now, or closed long enough ago. */
 export function eraseOldKeys(ctx: Context, epoch: Epoch): void {
+  let isErased = false;
   for (const segment of epoch.segments.values()) {
     if (segment.keysErased || segment.close === undefined) continue;
     const { firstSeq, count, atWallMs } = segment.close;
     const isWhole = segment.state === 'sealed' && epoch.received.countBetween(firstSeq, firstSeq + count - 1) === count;
-    if (isWhole || ctx.wallMs() - atWallMs > ctx.settings.keysAfterCloseMs) eraseKeys(epoch, segment);
+    if (!isWhole && ctx.wallMs() - atWallMs <= ctx.settings.keysAfterCloseMs) continue;
+    eraseKeys(epoch, segment);
+    isErased = true;
   }
+  // What waited for leaves that nobody gave is refused now.
+  if (isErased) releaseHeld(ctx, epoch);
 }
 
 function dispute(ctx: Context, epoch: Epoch, segment: Segment, refusal: 'disputed' | 'kcv-mismatch' | 'not-in-close') {

@@ -1,5 +1,5 @@
 import type { DisputeEvidence } from '@pulseseal/ledger';
-import { encodeItem, signBody } from '@pulseseal/protocol';
+import { encodeItem, encodeLeaves, signBody } from '@pulseseal/protocol';
 import { describe, expect, it } from 'vitest';
 import type { LedgerView } from '../src/mod.ts';
 import { createCircle, type Epoch, openEpoch } from './support/device.ts';
@@ -163,6 +163,50 @@ describe('a checkpoint without the closes', () => {
     await bench.give(seconds);
     expect(await sizeOf(bench)).toBeLessThan(before + 5 * seconds[0]!.length);
     expect(segmentsOf(bench).every(({ state }) => state === 'disputed')).toBe(true);
+  });
+});
+
+describe('a checkpoint without the leaf tables', () => {
+  /** A reader of vitals alone has a segment full of somebody else's frames, and one of its own is late. */
+  const withLateFrame = async () => {
+    const before = await createBench(circle);
+    const device = await openEpoch(circle, { scopes: [0, 1] });
+    await before.give([...device.papers(), device.card(1)]);
+    for (let i = 0; i < 200; i++) device.ecg(new Int16Array(25), i);
+    const late = device.vitals(hr(70), 1000);
+    await before.give([device.vitals(hr(71), 2000), device.beat(3000)]);
+    const close = device.close(60_000);
+    expect(ofKind(await before.give([close.raw, close.leaves]), 'graded')).toMatchObject([{ grade: 'sealed' }]);
+    const size = await sizeOf(before);
+    const after = await createBench(circle, { state: before.state, startMs: before.clock.nowMs() });
+    await after.flow.resume();
+    await after.give([]);
+    return { device, late, close, size, after };
+  };
+
+  it('is small for a reader of few scopes, and a late frame waits until the gateway gave the leaves again', async () => {
+    const { late, close, size, after } = await withLateFrame();
+    expect(size).toBeLessThan(SEGMENT_BYTES + close.raw.length + REST_BYTES);
+    expect(readingsOf(await after.give([late]))).toEqual([]);
+    expect(after.flow.barrier).toBe(1);
+    expect(after.outgoing()).toContainEqual(expect.objectContaining({ kind: 'ask', want: 1, sg: 0 }));
+    expect(readingsOf(await after.give([close.leaves]))).toMatchObject([{ value: 70, grade: 'sealed' }]);
+    expect(after.flow.barrier).toBeUndefined();
+    expect(after.refusals).toEqual({});
+    expect((await after.give([late, close.leaves])).length).toBe(0);
+    expect(after.totals.duplicate).toBe(2);
+  });
+
+  it('believes no leaves but those that the device signed, and waits no longer than the keys live', async () => {
+    const { device, late, close, after } = await withLateFrame();
+    await after.give([late]);
+    const other = close.table.map(() => new Uint8Array(32).fill(7));
+    const events = await after.give([encodeLeaves(device.eh, 0, 1, other)]);
+    expect(ofKind(events, 'refused')).toMatchObject([{ refusal: 'root-mismatch' }]);
+    expect(readingsOf(await after.advance(600_001))).toEqual([]);
+    expect(after.flow.barrier).toBeUndefined();
+    expect(after.refusals).toMatchObject({ 'not-in-close': 1 });
+    expect(readingsOf(await after.give([close.leaves, late]))).toEqual([]);
   });
 });
 
