@@ -42,7 +42,7 @@ export interface Border {
   readonly book: EdgeBook;
   /** Counted without a label lookup; given to the instruments once in a while. */
   readonly counts: { readonly frames: [number, number, number, number] };
-  /** One signature check on the thread pool, bounded in flight. @throws Refusal rate */
+  /** One signature check, on the thread pool unless `poolVerifications` is 0; bounded in flight. @throws Refusal rate */
   verify(signed: Signed, key: CoseKey): Promise<boolean>;
   /** The device's signature key. @throws Refusal not-endorsed */
   keyOf(device: DeviceState): Promise<CoseKey>;

@@ -132,7 +132,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       bans: createBans(settings.banMs),
       counts: { frames: [0, 0, 0, 0] },
       book,
-      verify: createVerifier(crypto),
+      verify: createVerifier(crypto, settings.poolVerifications),
       keyOf: createDeviceKeys(journal),
       alarm(name, device) {
         instruments.alarms.add(1, name);

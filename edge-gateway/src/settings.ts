@@ -1,3 +1,5 @@
+import { MAX_VERIFICATIONS } from './limits.ts';
+
 /** One table of what an operator may set: name, unit, default, range, meaning. */
 
 export interface SettingEntry {
@@ -172,6 +174,14 @@ export const SETTINGS = {
     least: 0,
     most: 3_600_000,
     meaning: 'first ban of an identity after that; doubles up to 64 times',
+  },
+  poolVerifications: {
+    unit: 'checks',
+    value: MAX_VERIFICATIONS,
+    least: 0,
+    most: MAX_VERIFICATIONS,
+    meaning:
+      'signature checks of messages on the thread pool at a time; 0: on the main thread, which costs less where the process has one core',
   },
   maxManifestLagMs: {
     unit: 'ms',

@@ -5,20 +5,25 @@ import {
   prepareKey,
   refuse,
   type Signed,
+  verifyPrepared,
   verifyPreparedAsync,
 } from '@pulseseal/protocol';
-import { MAX_VERIFICATIONS, MAX_WAITING_VERIFICATIONS } from './limits.ts';
+import { MAX_WAITING_VERIFICATIONS } from './limits.ts';
 
 /** Devices whose prepared key is kept: making one ready costs a fifth of a check. An idle device's key is not kept long. */
 const PREPARED_KEYS = 64;
 
-/** Signature checks on the thread pool, a few at a time: the pool also serves the disk. */
-export function createVerifier(crypto: CryptoProvider): (signed: Signed, key: CoseKey) => Promise<boolean> {
+/** Signature checks on the thread pool, `atOnce` at a time: the pool also serves the disk. 0: on the main thread. */
+export function createVerifier(
+  crypto: CryptoProvider,
+  atOnce: number,
+): (signed: Signed, key: CoseKey) => Promise<boolean> {
   const waiting: (() => void)[] = [];
   let running = 0;
   const preparedOf = createPreparedKeys(crypto);
   return async (signed, key) => {
-    if (running >= MAX_VERIFICATIONS) {
+    if (atOnce === 0) return verifyPrepared(signed, preparedOf(key));
+    if (running >= atOnce) {
       if (waiting.length >= MAX_WAITING_VERIFICATIONS) refuse('rate');
       await new Promise<void>((resolve) => waiting.push(resolve));
     }

@@ -53,3 +53,24 @@ describe('one device on its whole way', () => {
     expect(parseAccept).toBeTypeOf('function');
   });
 });
+
+describe('a gateway with one core', () => {
+  it('checks signatures on the main thread: takes a true close, refuses a forged one', async () => {
+    const world = await createWorld({ settings: { poolVerifications: 0 } });
+    try {
+      const circle = await world.circle();
+      const { client, epoch } = await world.live(circle);
+      const { c, u } = circle.device.topics;
+      expect(await client.publish(u, epoch.frame().raw)).toBe(true);
+      const { bare, ctl } = epoch.close();
+      const forged = bare.slice();
+      forged[forged.length - 1]! ^= 1;
+      expect(await client.publish(c, epoch.ctl(CTL.close, forged), 1, 500)).toBe(false);
+      expect(await world.refusals('signature-invalid')).toBe(1);
+      expect(await client.publish(c, ctl)).toBe(true);
+      expect([...world.gateway.account()]).toMatchObject([{ sealed: [[1, 1]] }]);
+    } finally {
+      await world.end();
+    }
+  });
+});

@@ -179,6 +179,13 @@ export async function verifySignedAsync(
   return verifyPreparedAsync(signed, prepareKey(key, crypto));
 }
 
+export function verifyPrepared(signed: AnySigned | Signed, key: PreparedKey): boolean {
+  const { kid, verifier } = key;
+  if (!matches(signed, verifier.algorithm, kid)) return false;
+  return verifier.verify(toBeSigned(signed.protectedBytes, signed.payload), signed.signature);
+}
+
+/** The same on the thread pool; bound the calls in flight. */
 export async function verifyPreparedAsync(signed: AnySigned | Signed, key: PreparedKey): Promise<boolean> {
   const { kid, verifier } = key;
   if (!matches(signed, verifier.algorithm, kid)) return false;

@@ -21,6 +21,7 @@ import {
   createSystemClock,
   createSystemRandom,
 } from '@pulseseal/runtime';
+import { settingsForCores } from '../../src/processes/cores.ts';
 import { collect } from '../lib/collect.ts';
 import { serve } from '../lib/serve.ts';
 
@@ -71,7 +72,8 @@ async function start(order: GatewayOrder): Promise<GatewayReady> {
     for (const [name, seed] of Object.entries(saved))
       await keys.put(name, Uint8Array.from(Buffer.from(seed, 'base64')));
   }
-  const settings = gatewaySettings(order.settings);
+  const given = { ...settingsForCores(), ...order.settings };
+  const settings = gatewaySettings(given);
   const catalogue = openSqliteCatalogue(join(dir, 'catalogue.sqlite'));
   const host = order.host ?? '127.0.0.1';
   const tls = order.isTls === true ? await loadTls(keys, random, clock, ['localhost']) : undefined;
@@ -97,7 +99,7 @@ async function start(order: GatewayOrder): Promise<GatewayReady> {
       }),
       feeds: [createBusFeed(feed, createSilentLogger())],
     },
-    order.settings,
+    given,
   );
   const address = await gateway.start();
   const saved: Record<string, string> = {};

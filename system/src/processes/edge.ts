@@ -16,6 +16,7 @@ import { openCursor, openLog, readCursor } from '@pulseseal/log';
 import { encodeCoseKey, Refusal } from '@pulseseal/protocol';
 import type { EdgeAccount, Ranges } from '../start/totals.ts';
 import type { EdgeReady, EdgeZoneSettings } from './contracts.ts';
+import { settingsForCores } from './cores.ts';
 import { startInfluxd } from './influxd.ts';
 import type { RunningZone } from './ipc.ts';
 import { openLocalReaders } from './local-readers.ts';
@@ -51,22 +52,25 @@ export async function runEdge(settings: EdgeZoneSettings): Promise<RunningZone> 
       ? await startInfluxd(join(base.dir, 'influxdb'), base.wall)
       : undefined;
   const influxUrl = settings.store.kind === 'influx' ? (settings.store.url ?? influxd?.url) : undefined;
-  const gateway = createGateway({
-    ...base,
-    journal,
-    catalogue: openSqliteCatalogue(join(await privateFolder(join(base.dir, 'index')), 'catalogue.sqlite')),
-    ledger: connectLedger({ ...settings.ledger, clock: base.wall }),
-    broker,
-    feeds: [local.feed(createBusFeed(publisher, base.logger)), createMqttFeed(broker)],
-    ...(influxUrl === undefined
-      ? {}
-      : {
-          servedStore: {
-            store: await openInfluxStore({ url: influxUrl }),
-            cursor: await openCursor(join(base.dir, 'influx.cursor')),
-          },
-        }),
-  });
+  const gateway = createGateway(
+    {
+      ...base,
+      journal,
+      catalogue: openSqliteCatalogue(join(await privateFolder(join(base.dir, 'index')), 'catalogue.sqlite')),
+      ledger: connectLedger({ ...settings.ledger, clock: base.wall }),
+      broker,
+      feeds: [local.feed(createBusFeed(publisher, base.logger)), createMqttFeed(broker)],
+      ...(influxUrl === undefined
+        ? {}
+        : {
+            servedStore: {
+              store: await openInfluxStore({ url: influxUrl }),
+              cursor: await openCursor(join(base.dir, 'influx.cursor')),
+            },
+          }),
+    },
+    settingsForCores(),
+  );
   const address = await gateway.start();
   await writePublicKeys(base, [{ name: 'gateway', key: address.key }]);
   const cancelRetention = base.wall.every(RETENTION_LOOK_MS, () => {

@@ -356,15 +356,16 @@ export function isHint(ctl: Ctl): boolean {
 
 /** Checks the content of any ctl, so that a malformed one is refused before its epoch is looked up. */
 export function checkCtlContent(ctl: Ctl): void {
-  const parsers: Readonly<Record<number, (content: Uint8Array) => unknown>> = {
-    [CTL.repair]: parseRepair,
-    [CTL.bye]: parseBye,
-    [CTL.bulk]: parseBulk,
-    [CTL.accept]: parseAccept,
-    [CTL.nack]: parseNack,
-    [CTL.rekey]: parseRekey,
-    [CTL.progress]: parseProgress,
-    [CTL.err]: parseErr,
-  };
-  if (ctl.mt !== CTL.close) (parsers[ctl.mt] ?? (() => refuse('unknown-kind')))(ctl.content);
+  if (ctl.mt !== CTL.close) (contentParsers[ctl.mt] ?? (() => refuse('unknown-kind')))(ctl.content);
 }
+
+const contentParsers: Readonly<Record<number, (content: Uint8Array) => unknown>> = {
+  [CTL.repair]: parseRepair,
+  [CTL.bye]: parseBye,
+  [CTL.bulk]: parseBulk,
+  [CTL.accept]: parseAccept,
+  [CTL.nack]: parseNack,
+  [CTL.rekey]: parseRekey,
+  [CTL.progress]: parseProgress,
+  [CTL.err]: parseErr,
+};
