@@ -108,7 +108,11 @@ function runLog(
   };
   const run = async () => {
     try {
-      while (writer.hasWork) await commit();
+      while (writer.hasWork) {
+        await commit();
+        // What answers this commit writes in the same turn: it goes with the next one, not behind it.
+        await new Promise(setImmediate);
+      }
     } catch (error) {
       failed = diskFailureOf(error);
       writer.rejectAll(failed);
