@@ -75,7 +75,7 @@ async function run(context: BenchContext): Promise<FigureResult> {
       rounds: 1,
       notes: [
         `One run: ${messages} s of vitals with all clocks ${scale.speed} times as fast, three network namespaces at once. Counted at the interface (IPv4 + TCP with options, no Ethernet header): TCP and TLS handshakes, login, opening, heartbeats, closes, progress, acknowledgements, both ways.`,
-        "One epoch spans the hour (owner policy of 2 h; the delivered 1 h opens a second one before the end, about 3 B a vital more). Progress is told once a minute, because PUBACKs of the device's own TLS session count.",
+        "Epochs of an hour, as delivered: the second one's opening falls into the hour that is measured. Progress is told once a minute, because PUBACKs of the device's own TLS session count.",
         'The device library sends one chest strap stream of 64-byte payloads padded to 24; the other side sends the same 64 bytes with QoS 1 over the same TLS and a topic of the same length. Faster clocks let a few TCP acknowledgements ride on the next packet, on both sides.',
       ],
     };

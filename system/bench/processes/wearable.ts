@@ -57,7 +57,6 @@ serve({
         segmentMs: order.segmentFrames * PERIOD_MS,
         maxSegmentFrames: 4_096,
         heartbeatMs: order.heartbeatMs,
-        epochMs: 86_400_000,
       }),
       factory,
     );
@@ -84,8 +83,7 @@ serve({
         random,
         crypto,
       },
-      // One epoch for the hour that is measured; the delivered policy would open a second one shortly before its end.
-      { name: 'owner', policy: { ...defaultPolicy, maxEpochS: 7_200 } },
+      { name: 'owner', policy: defaultPolicy },
     );
     const up = new Promise<void>((resolve) =>
       link.connect(
