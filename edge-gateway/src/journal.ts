@@ -153,8 +153,13 @@ export function createJournal(log: Log, wall: Clock, synced: (tookMs: number) =>
     return last;
   };
   const after: Journal['after'] = (waiter) => {
+    // Nothing is written before the recovery has ended, and that waits for whoever would wait here.
+    if (isRecovering) {
+      waiter.settled(false);
+      return;
+    }
     if (last < log.endPosition) {
-      waiter.settled(!isRecovering);
+      waiter.settled(true);
       passed();
       return;
     }
