@@ -178,6 +178,7 @@ describe.skipIf(absent)('the board on a running system, in a real browser', () =
 
   // A minute of waiting: in the long run.
   const isLong = process.env.PULSESEAL_LONG !== undefined;
+  if (!isLong) console.warn('SKIPPED: the wait for the proof of a fresh reading takes a minute: npm run test:long');
   it.skipIf(!isLong)(
     'waits for the proof of a reading that is not sealed yet, and then shows it',
     async () => {
