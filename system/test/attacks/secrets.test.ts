@@ -143,7 +143,7 @@ describe('the edge without secrets', () => {
     expect(Buffer.from(relay.recorded()).indexOf('ps1/')).toBe(-1);
 
     const unreadable = memoryUnreadable(zone.edge.pid);
-    if (unreadable !== undefined) console.warn(`SKIPPED ${unreadable}`);
+    if (unreadable !== undefined) console.warn(`SKIPPED: ${unreadable}`);
     else {
       const { found, sizeBytes } = scan.memory(zone.edge.pid);
       expect(sizeBytes).toBeGreaterThan(20_000_000);
@@ -175,7 +175,7 @@ describe('the edge without secrets', () => {
     zones.push(zone);
     const unreadable = memoryUnreadable(zone.edge.pid);
     if (unreadable !== undefined) {
-      console.warn(`SKIPPED ${unreadable}`);
+      console.warn(`SKIPPED: ${unreadable}`);
       context.skip();
     }
     const { found } = createSecretScan({ values: [], names: [], keys: leak }).memory(zone.edge.pid);

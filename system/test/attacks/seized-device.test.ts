@@ -92,7 +92,7 @@ describe('a device in the hands of somebody else', () => {
     const gone = createSecretScan({ values: [], names: [], keys: past });
     expect([...gone.folder(dir).found]).toEqual([]);
     const unreadable = memoryUnreadable(child.pid!);
-    if (unreadable !== undefined) return console.warn(`SKIPPED ${unreadable}`);
+    if (unreadable !== undefined) return console.warn(`SKIPPED: ${unreadable}`);
     const { found, sizeBytes } = gone.memory(child.pid!);
     expect(sizeBytes).toBeGreaterThan(20_000_000);
     expect([...found]).toEqual([]);

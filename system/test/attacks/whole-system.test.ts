@@ -59,7 +59,7 @@ describe('the running system', () => {
     for (const zone of ['edge', 'ledger'] as const) {
       const unreadable = memoryUnreadable(system.children[zone].pid);
       if (unreadable !== undefined) {
-        console.warn(`SKIPPED ${unreadable}`);
+        console.warn(`SKIPPED: ${unreadable}`);
         break;
       }
       const { found, sizeBytes } = scan.memory(system.children[zone].pid);
