@@ -58,6 +58,8 @@ export interface World {
   relaunch(): Promise<void>;
   refusals(name: string): Promise<number>;
   metric(name: string, label?: string): Promise<number>;
+  /** How often an alarm was raised, by the gateways before a restart too: each begins its counters at 0. */
+  alarms(name: string): Promise<number>;
   end(): Promise<void>;
 }
 
@@ -104,6 +106,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   await acting(operator, ledgerCalls.registerGateway(identity.key, 'default'));
   const tls = await loadTls(keys, createSystemRandom(), clock, ['localhost', '127.0.0.1']);
   const items: FeedItem[] = [];
+  const lives: Metrics[] = [];
   const clients = new Set<TestClient>();
 
   const launch = async () => {
@@ -113,6 +116,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     });
     const catalogue = openSqliteCatalogue(join(dir, 'index.db'));
     const metrics = createMetrics('edge');
+    lives.push(metrics);
     const broker = createAedesBroker({
       host: '127.0.0.1',
       ...(options.isTls === false ? {} : { tls: { port: 0, ...tls } }),
@@ -224,11 +228,11 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       return world.metric('edge_refusals_total', name);
     },
     async metric(name, label) {
-      for (const line of (await world.metrics.text()).split('\n')) {
-        if (!line.startsWith(`${name}{`) && !line.startsWith(`${name} `)) continue;
-        if (label === undefined || line.includes(`="${label}"`)) return Number(line.split(' ').at(-1));
-      }
-      return 0;
+      return read(world.metrics, name, label);
+    },
+    async alarms(name) {
+      const counts = await Promise.all(lives.map((life) => read(life, 'edge_alarms_total', name)));
+      return counts.reduce((sum, count) => sum + count, 0);
     },
     async end() {
       await stopAll(true);
@@ -237,6 +241,14 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     },
   };
   return world;
+}
+
+async function read(metrics: Metrics, name: string, label?: string): Promise<number> {
+  for (const line of (await metrics.text()).split('\n')) {
+    if (!line.startsWith(`${name}{`) && !line.startsWith(`${name} `)) continue;
+    if (label === undefined || line.includes(`="${label}"`)) return Number(line.split(' ').at(-1));
+  }
+  return 0;
 }
 
 export const nodeFileSystem = createNodeFileSystem;

@@ -188,19 +188,15 @@ describe('bad links, reboots, wrong clocks and false gateways', () => {
       const strap = await strapOf('from-nothing');
       strap.wear();
       await rest(1_500);
-      const before = await world.metric('edge_alarms_total', 'counter-conflict');
       await strap.reboot((flash) => flash.setCounters(0, 0));
       await strap.live(150_000);
       await rest(3_000);
-      await eventually(
-        'the alarm',
-        async () => (await world.metric('edge_alarms_total', 'counter-conflict')) > before,
-        10_000,
-      );
-      await eventually('given up and live', () => strap.notices.includes('counters-reused'), 30_000);
+      // A restart of the gateway may swallow any of its answers: what is asked once a minute comes a minute later.
+      await eventually('the alarm', async () => (await world.alarms('counter-conflict')) > 0, 70_000);
+      await eventually('given up and live', () => strap.notices.includes('counters-reused'), 70_000);
       await rest(3_000);
-      await strap.live(30_000);
-      expect(await strap.drain(20_000)).toBe(true);
+      await strap.live(70_000);
+      expect(await strap.drain(70_000)).toBe(true);
       const claims = claimsOf(strap);
       const twice = claims.filter(({ boot, epoch }) => boot === 1 && epoch === 1);
       const others = claims.filter((claim) => !twice.includes(claim) || claim === twice[0]);
