@@ -21,9 +21,9 @@ export function cannotSeparate(): string | undefined {
 }
 
 export function createNetworkSpace(index: number): NetworkSpace {
-  const name = `psbench${process.pid % 10_000}x${index}`;
-  const outer = `psb${process.pid % 10_000}o${index}`;
-  const inner = `psb${process.pid % 10_000}i${index}`;
+  const name = `psbench${index}`;
+  const outer = `psbench${index}o`;
+  const inner = `psbench${index}i`;
   const ip = (...words: string[]) => {
     const { status, stderr } = spawnSync('ip', words, { encoding: 'utf8' });
     if (status !== 0) throw new Error(`ip ${words.join(' ')}: ${stderr.trim()}`);
@@ -34,6 +34,8 @@ export function createNetworkSpace(index: number): NetworkSpace {
     spawnSync('ip', ['netns', 'del', name]);
   };
   process.on('exit', remove);
+  // The names are the same in each run, so that what a killed run left behind goes, with its address.
+  remove();
   ip('netns', 'add', name);
   // One packet is one packet: without this the kernel counts 64 kB of TCP as one.
   ip('link', 'add', outer, 'gso_max_segs', '1', 'type', 'veth', 'peer', 'name', inner, 'gso_max_segs', '1');
