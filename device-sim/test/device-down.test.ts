@@ -262,7 +262,7 @@ describe('beacons and manifests', () => {
         gateway: stranger.thumbprint,
         serial: 9,
         validFromMs: 0,
-        validUntilMs: 2 ** 45,
+        validUntilMs: 86_400_000,
         prekey: world.crypto.xwingKeyPair(world.random.bytes(32)).publicKey,
         suites: [1],
         limits: { maxFrameBytes: 16_384, maxCount: 4096, maxSegmentMs: 120_000, skewMs: 5000, maxRecipients: 16 },
