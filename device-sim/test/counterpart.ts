@@ -103,7 +103,7 @@ export function createCounterpart(ports: {
         gateway: signer.thumbprint,
         serial,
         validFromMs: Math.floor(wall.nowMs()) - 1000,
-        validUntilMs: options.until ?? Math.floor(wall.nowMs()) + 86_400_000,
+        validUntilMs: options.until ?? Math.floor(wall.nowMs()) - 1000 + 86_400_000,
         prekey,
         suites: [1, 2],
         limits: { maxFrameBytes: 16_384, maxCount: 4096, maxSegmentMs: 120_000, skewMs: 5000, maxRecipients: 16 },

@@ -2,6 +2,7 @@ import { ehOf, encodeLost, parseSigned } from '@pulseseal/protocol';
 import { type Clock, createSystemClock } from '@pulseseal/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FLAG, parseRecord } from '../src/journal-record.ts';
+import { SETTINGS } from '../src/settings.ts';
 import { createWorld, until, type World } from './world.ts';
 
 const DAY_MS = 86_400_000;
@@ -76,4 +77,29 @@ describe('a gateway whose clock is set', () => {
     const { client, epoch } = await world.live(circle);
     expect(await client.publish(circle.device.topics.u, epoch.frame().raw)).toBe(true);
   });
+});
+
+describe('a gateway that lives longer than its beacons', () => {
+  it('issues each for at most 24 h, whatever it is set to, also when the prekey rotates', async () => {
+    let offsetMs = 0;
+    const most = { beaconLifeMs: SETTINGS.beaconLifeMs.most, skewMs: SETTINGS.skewMs.most };
+    const world = await createWorld({
+      clock: { ...system, nowMs: () => system.nowMs() + offsetMs },
+      settings: most,
+    });
+    const serials: number[] = [];
+    for (let half = 0; half < 4; half++) {
+      offsetMs = (half * DAY_MS) / 2 + 1000;
+      const atMs = system.nowMs() + offsetMs;
+      if (half > 0) await world.restart();
+      // Who asks for it lives today.
+      offsetMs = 0;
+      const { serial, validFromMs, validUntilMs } = parseSigned(await world.beacon(), 'beacon').body;
+      serials.push(serial);
+      expect(validUntilMs - validFromMs).toBe(DAY_MS);
+      expect(validUntilMs).toBeGreaterThan(atMs + DAY_MS / 2);
+    }
+    expect(serials).toEqual([1, 2, 3, 4]);
+    await world.end();
+  }, 30_000);
 });

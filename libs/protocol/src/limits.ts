@@ -6,6 +6,8 @@ export const LIMITS = {
   timeMs: 253_402_300_799_999,
   /** Beacon serials and prekey ids stand as 4 bytes in a wrap's kid. */
   serial: 2 ** 32 - 1,
+  /** A beacon's end is the only word of its gateway on when an epoch was opened: a longer one would say nothing. */
+  beaconLifeMs: 86_400_000,
   /** An epoch of at most 2^24 frames keeps `seq` in 5 bytes and the leaf table of an epoch in memory. */
   seq: 2 ** 24,
   segment: 2 ** 24,

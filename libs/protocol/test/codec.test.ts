@@ -121,18 +121,21 @@ const hexOf = (b: Uint8Array) => Buffer.from(b).toString('hex');
 
 /** A body of each typ, over its whole range. */
 const bodies: { readonly [T in p.Typ]: fc.Arbitrary<unknown> } = {
-  beacon: fc.record({
-    gateway: h32,
-    serial: fc.nat(p.LIMITS.serial),
-    validFromMs: time,
-    validUntilMs: time,
-    prekey: bytes(1216),
-    suites,
-    limits,
-    credentialHash: h32OrNull,
-    key,
-    tlsSpkiHash: h32OrNull,
-  }),
+  beacon: join(
+    fc
+      .tuple(fc.nat(p.LIMITS.timeMs - p.LIMITS.beaconLifeMs), fc.integer({ min: 1, max: p.LIMITS.beaconLifeMs }))
+      .map(([validFromMs, lifeMs]) => ({ validFromMs, validUntilMs: validFromMs + lifeMs })),
+    fc.record({
+      gateway: h32,
+      serial: fc.nat(p.LIMITS.serial),
+      prekey: bytes(1216),
+      suites,
+      limits,
+      credentialHash: h32OrNull,
+      key,
+      tlsSpkiHash: h32OrNull,
+    }),
+  ),
   manifest: fc.record({
     pseudonym: bytes(16),
     device: h32,

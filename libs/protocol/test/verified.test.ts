@@ -44,6 +44,7 @@ import {
   sealFrame,
   segmentKey,
   shardOf,
+  signBody,
   thumbprint,
   topic,
   tp8,
@@ -374,6 +375,18 @@ describe('open and close', () => {
     const { body } = parseSigned(message('manifest'), 'manifest');
     expect(new Set(body.recipients.map((r) => hex(r.rid))).size).toBe(4);
     expect(body.recipients[0]!.scopes).toEqual([0, 1, 2]);
+  });
+
+  it('a beacon lasts 1 ms to 24 h [MSG-2]', () => {
+    const { body } = parseSigned(message('beacon'), 'beacon');
+    const lasting = (lifeMs: number) => {
+      const beacon = { ...body, validUntilMs: body.validFromMs + lifeMs };
+      return attempt(() => parseSigned(signBody('beacon', beacon, world.gateway), 'beacon').body.validUntilMs);
+    };
+    for (const lifeMs of [1, 86_400_000])
+      expect(lasting(lifeMs)).toEqual({ ok: true, value: body.validFromMs + lifeMs });
+    for (const lifeMs of [86_400_001, 100 * 365 * 86_400_000, 0, -1])
+      expect(lasting(lifeMs), String(lifeMs)).toEqual({ ok: false, refusal: 'out-of-range' });
   });
 
   it('an open is signed with the algorithm of its suite [SUITE-1] [SUITE-2]', () => {

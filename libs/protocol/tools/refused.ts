@@ -331,6 +331,15 @@ export async function refusedCases(w: World, s: Samples): Promise<RefusedCase[]>
   refusedManifest('seventeen recipients', 'out-of-range', { recipients: manifestOf(w, 17).recipients });
   refusedManifest('scopes without 0', 'scope-mismatch', { recipients: [{ ...first!, scopes: [1] }] });
   refusedManifest('scopes in falling order', 'not-canonical', { recipients: [{ ...first!, scopes: [0, 2, 1] }] });
+  const beaconOf = parseSigned(m('beacon'), 'beacon').body;
+  const refusedBeacon = (name: string, lifeMs: number) => {
+    const validUntilMs = beaconOf.validFromMs + lifeMs;
+    add(name, 'out-of-range', encodeBody('beacon', { ...beaconOf, validUntilMs }), 'body', { typ: 'beacon' });
+  };
+  refusedBeacon('a beacon of 24 h and 1 ms', 86_400_001);
+  refusedBeacon('a beacon of a hundred years', 36_525 * 86_400_000);
+  refusedBeacon('a beacon that ends as it begins', 0);
+  refusedBeacon('a beacon that ends before it begins', -1);
   const endorseBody = body('endorse');
   add('an endorse whose text has unused bits', 'not-canonical', flip(endorseBody, 4 + 42, 1), 'body', {
     typ: 'endorse',

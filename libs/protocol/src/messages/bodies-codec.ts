@@ -93,6 +93,8 @@ const beacon: BodyCodec<Beacon> = {
       tlsSpkiHash: f.required(11, () => h32OrNull(r)),
     };
     f.done();
+    const lifeMs = body.validUntilMs - body.validFromMs;
+    demand(lifeMs > 0 && lifeMs <= LIMITS.beaconLifeMs, 'out-of-range');
     return body;
   },
 };
