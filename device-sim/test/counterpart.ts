@@ -65,7 +65,7 @@ export interface Counterpart {
   readonly refusals: string[];
   readonly lost: Uint8Array[];
   readonly byes: number[];
-  beacon(serial: number, options?: { until?: number }): Uint8Array;
+  beacon(serial: number, options?: { until?: number; prekey?: Uint8Array }): Uint8Array;
   publishBeacon(serial: number): void;
   accepts: boolean;
   /** Sends `progress` for everything durable. */
@@ -104,7 +104,7 @@ export function createCounterpart(ports: {
         serial,
         validFromMs: Math.floor(wall.nowMs()) - 1000,
         validUntilMs: options.until ?? Math.floor(wall.nowMs()) - 1000 + 86_400_000,
-        prekey,
+        prekey: options.prekey ?? prekey,
         suites: [1, 2],
         limits: { maxFrameBytes: 16_384, maxCount: 4096, maxSegmentMs: 120_000, skewMs: 5000, maxRecipients: 16 },
         credentialHash: null,

@@ -20,6 +20,8 @@ describe('the states of a device', () => {
     expect(walk('build', 'opened', 'accepted', 'segment-end', 'rotate', 'opened')).toBe('opening');
     expect(walk('build', 'opened-offline', 'segment-end', 'resume-offline')).toBe('offline');
     expect(walk('spool-lost', 'build', 'opened')).toBe('opening');
+    // An epoch that could not be built is built again.
+    expect(walk('build', 'build', 'opened')).toBe('opening');
     expect(walk('build', 'opened', 'accepted', 'segment-end', 'stop')).toBe('idle');
   });
   it('refuse what would seal without an epoch or accept without an opening', () => {

@@ -1,4 +1,4 @@
-import { createNativeCrypto } from '@pulseseal/crypto';
+import { type CryptoProvider, createNativeCrypto } from '@pulseseal/crypto';
 import { chestStrap, type FirmwareProfile } from '@pulseseal/firmware-profiles';
 import {
   claimMac,
@@ -89,11 +89,14 @@ export interface WorldOptions {
   readonly lossy?: LossyLinkSettings;
   readonly flash?: Flash;
   readonly seed?: number;
+  /** The device's own provider, to watch or to break it; gateway and readers keep theirs. */
+  readonly deviceCrypto?: (native: CryptoProvider) => CryptoProvider;
 }
 
 export function createWorld(options: WorldOptions = {}): World {
   const clock = createManualClock(Date.UTC(2026, 0, 1));
   const crypto = createNativeCrypto();
+  const deviceCrypto = options.deviceCrypto?.(crypto) ?? crypto;
   const random = createSeededRandom(options.seed ?? 1);
   const profile = options.profile ?? chestStrap;
   const owner = createMessageSigner('ML-DSA-65', random.bytes(32), crypto);
@@ -125,7 +128,7 @@ export function createWorld(options: WorldOptions = {}): World {
   const make = () => {
     world.link = createLossyLink(broker.link(), { clock, random: random.fork('link') }, options.lossy ?? perfect);
     world.device = createDevice(
-      { link: world.link, flash, wall: clock, data: clock, random, crypto },
+      { link: world.link, flash, wall: clock, data: clock, random, crypto: deviceCrypto },
       settings,
       factory,
     );

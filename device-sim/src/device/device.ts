@@ -28,6 +28,8 @@ export type DeviceNotice =
   | { readonly kind: 'connected'; readonly up: boolean }
   /** No valid acknowledgement of a life-critical recipient for the ack timeout. */
   | { readonly kind: 'deaf-recipient'; readonly rid: string }
+  /** The manifest lists this reader with a prekey that is no key: it reads nothing until the next manifest. */
+  | { readonly kind: 'bad-prekey'; readonly rid: string }
   | { readonly kind: 'clone-suspected' }
   | { readonly kind: 'manifest-unknown' }
   | { readonly kind: 'revoked' }

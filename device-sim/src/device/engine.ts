@@ -129,6 +129,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   let t0Ms = 0;
   let lastDt = 0;
   let startedMs = 0;
+  /** No epoch is opened before: the last try failed. */
+  let retryAtMs = Number.NEGATIVE_INFINITY;
   let clockGapMs = wall.nowMs() - wall.monotonicMs();
   let laterManifest: Uint8Array | undefined;
   let cancelTick = () => {};
@@ -284,8 +286,14 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       streams,
     };
   };
-  /** Ends what is open and opens the next epoch. Samples wait meanwhile. */
-  const rotate = async (reason: OpenReason, last: CloseLast): Promise<void> => {
+  /** Ends what is open and opens the next epoch. Samples wait meanwhile, also when it fails: then it is tried again. */
+  const rotate = (reason: OpenReason, last: CloseLast): void => {
+    openNext(reason, last).catch((error: unknown) => {
+      retryAtMs = wall.monotonicMs() + deviceLimits.openRetryMs;
+      log?.error({ error: error instanceof Error ? error.name : 'unknown' }, 'no epoch was opened; tries again');
+    });
+  };
+  const openNext = async (reason: OpenReason, last: CloseLast): Promise<void> => {
     if (building || stopping || trust.manifest === undefined) return;
     if (!trust.manifest.body.suites.includes(settings.profile.suite)) {
       refused('suite-refused');
@@ -310,7 +318,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     flushPending();
     // A manifest that came while the epoch was being built has its say at once.
     const isCurrent = current !== undefined && same(trust.manifest.hash, current.keys.plan.manifest.hash);
-    if (!isCurrent) void rotate(OPEN_REASON.manifest, CLOSE_LAST.manifest);
+    if (!isCurrent) rotate(OPEN_REASON.manifest, CLOSE_LAST.manifest);
   };
   const begin = (keys: Awaited<ReturnType<typeof buildEpoch>>) => {
     const offline = keys.link === undefined;
@@ -333,6 +341,10 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     if (current !== undefined && !current.spool.accepted) control.opened();
     current = entry;
     counts.epochs++;
+    for (const rid of keys.badPrekeys) {
+      refused('prekey-refused');
+      notify({ kind: 'bad-prekey', rid });
+    }
     t0Ms = keys.plan.clock.t0Ms;
     lastDt = 0;
     clockGapMs = wall.nowMs() - wall.monotonicMs();
@@ -382,7 +394,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       closeSegment(open, undefined, sample.urgent);
       resume();
     }
-    if (open.nextSeq + 16 > deviceLimits.maxEpochFrames) void rotate(OPEN_REASON.timer, CLOSE_LAST.timer);
+    if (open.nextSeq + 16 > deviceLimits.maxEpochFrames) rotate(OPEN_REASON.timer, CLOSE_LAST.timer);
     return 'kept';
   };
   const hold = (sample: PendingSample): SendResult => {
@@ -397,9 +409,11 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
 
   const openIfPossible = () => {
     if (!started || sealer !== undefined || building || stopping || trust.manifest === undefined) return;
-    const waited = wall.monotonicMs() - startedMs > beaconWaitMs;
+    const nowMs = wall.monotonicMs();
+    if (nowMs < retryAtMs) return;
+    const waited = nowMs - startedMs > beaconWaitMs;
     if (usableBeacon() !== undefined || waited)
-      void rotate(counts.epochs === 0 ? OPEN_REASON.boot : OPEN_REASON.recovery, CLOSE_LAST.timer);
+      rotate(counts.epochs === 0 ? OPEN_REASON.boot : OPEN_REASON.recovery, CLOSE_LAST.timer);
   };
   const subscribe = () => {
     const gateways = trust.manifest?.body.gateways ?? [];
@@ -476,7 +490,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     linked = linked.filter((entry) => !bulkOnly.has(entry.spool.eh) || entry === current);
     if (!had) connect();
     else if (connected) subscribe();
-    if (sealer !== undefined) void rotate(OPEN_REASON.manifest, CLOSE_LAST.manifest);
+    if (sealer !== undefined) rotate(OPEN_REASON.manifest, CLOSE_LAST.manifest);
     else openIfPossible();
   };
   const offerBeacon = (bytes: Uint8Array) => {
@@ -484,7 +498,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     if (isRefusal(offer)) refused(offer);
     if (offer !== 'taken') return;
     ports.save();
-    if (replies.takeBeaconWish() && sealer !== undefined) void rotate(OPEN_REASON.recovery, CLOSE_LAST.rekey);
+    if (replies.takeBeaconWish() && sealer !== undefined) rotate(OPEN_REASON.recovery, CLOSE_LAST.rekey);
     else openIfPossible();
   };
   const replies = createReplies({
@@ -503,7 +517,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     newestAccepted: () => newestAccepted,
     goesDirect,
     bulkOnly,
-    rotate: (reason, last) => void rotate(reason, last),
+    rotate,
     save: ports.save,
     refetch: subscribe,
     revoke: () => {
@@ -542,18 +556,18 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     const gapMs = wall.nowMs() - nowMs;
     if (Math.abs(gapMs - clockGapMs) > deviceLimits.suspendMs) {
       clockGapMs = gapMs;
-      if (sealer !== undefined && replies.mayForce('clock')) void rotate(OPEN_REASON.clockStep, CLOSE_LAST.clockStep);
+      if (sealer !== undefined && replies.mayForce('clock')) rotate(OPEN_REASON.clockStep, CLOSE_LAST.clockStep);
     }
     const open = sealer;
     if (open !== undefined && !building) {
-      if (salvage.due.length > 0) void rotate(OPEN_REASON.recovery, CLOSE_LAST.rekey);
-      else if (nowMs >= due.epochMs) void rotate(OPEN_REASON.timer, CLOSE_LAST.timer);
+      if (salvage.due.length > 0) rotate(OPEN_REASON.recovery, CLOSE_LAST.rekey);
+      else if (nowMs >= due.epochMs) rotate(OPEN_REASON.timer, CLOSE_LAST.timer);
       else if (nowMs >= due.segmentMs) {
         closeSegment(open, undefined, false);
         resume();
       } else if (nowMs >= due.beatMs) beat(open);
       else if (open.spool.offline && connected && usableBeacon() !== undefined)
-        void rotate(OPEN_REASON.recovery, CLOSE_LAST.timer);
+        rotate(OPEN_REASON.recovery, CLOSE_LAST.timer);
     } else openIfPossible();
     control.tick();
     uplink.tick();

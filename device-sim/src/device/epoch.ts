@@ -1,4 +1,4 @@
-import type { CryptoProvider, PreparedHmac } from '@pulseseal/crypto';
+import { BadPublicKey, type CryptoProvider, type PreparedHmac } from '@pulseseal/crypto';
 import type { FirmwareProfile, ProfileStream } from '@pulseseal/firmware-profiles';
 import {
   ackKey,
@@ -26,6 +26,7 @@ import {
 } from '@pulseseal/protocol';
 import type { Random } from '@pulseseal/runtime';
 import { createHedge, type Hedge } from './hedge.ts';
+import { hex } from './trust.ts';
 
 /** Pads of heartbeats hide battery and counts (protocol.md section 13: padded to 16). */
 const heartbeatPadBytes = 16;
@@ -66,6 +67,8 @@ export interface EpochKeys {
   readonly acks: ReadonlyMap<string, { readonly key: PreparedHmac; readonly role: RecipientRole }>;
   /** Card payload of each scope >= 1. */
   readonly cards: ReadonlyMap<number, Uint8Array>;
+  /** rid (hex) of those that the policy lets read and whose prekey takes no key: sealed to all others. */
+  readonly badPrekeys: readonly string[];
 }
 
 /** Makes the secrets of an epoch, wraps them, signs `open`, starts the chains; the secrets are erased at the end. */
@@ -88,6 +91,7 @@ export async function buildEpoch(
   const open = signBody('open', openBody(plan, secrets, gatewayWrap, recipients, cards, crypto), signer);
   const oh = openHash(open, crypto);
   const sealed = recipients.filter((r) => r !== undefined);
+  const reached = new Set(sealed.map((r) => hex(r.rid)));
   const made: EpochKeys = {
     plan,
     open,
@@ -102,10 +106,11 @@ export async function buildEpoch(
     eh: oh.slice(0, 8),
     chains: new Map([...secrets].map(([scope, es]) => [scope, scopeChain(es, oh, crypto)])),
     link: gwk === undefined ? undefined : linkKeys(oh, gwk, crypto),
-    acks: new Map(
-      sealed.map((r) => [Buffer.from(r.rid).toString('hex'), { key: ackKey(oh, r.ack, crypto), role: r.role }]),
-    ),
+    acks: new Map(sealed.map((r) => [hex(r.rid), { key: ackKey(oh, r.ack, crypto), role: r.role }])),
     cards,
+    badPrekeys: plan.manifest.body.recipients
+      .filter((r, place) => plan.wraps[place] === true && !reached.has(hex(r.rid)))
+      .map((r) => hex(r.rid)),
   };
   for (const es of secrets.values()) es.fill(0);
   for (const r of sealed) r.ack.fill(0);
@@ -172,14 +177,14 @@ function wrapForGateway(plan: EpochPlan, gwk: Uint8Array, hedge: Hedge, crypto: 
   return sealGatewayWrap(gwk, beacon.body.prekey, context, crypto, hedge.kemCoins('gw'));
 }
 
-/** In the order of the manifest; undefined where the policy withholds the wrap. */
+/** In the order of the manifest; undefined where the policy withholds the wrap, or the prekey is no key. */
 function wrapForRecipients(
   plan: EpochPlan,
   secrets: ReadonlyMap<number, Uint8Array>,
   hedge: Hedge,
   crypto: CryptoProvider,
 ): Promise<(SealedRecipient | undefined)[]> {
-  const wrapOne = async (r: ManifestRecipient): Promise<SealedRecipient> => {
+  const wrapOne = async (r: ManifestRecipient): Promise<SealedRecipient | undefined> => {
     const own = new Map([...secrets].filter(([scope]) => r.scopes.includes(scope)));
     const ack = hedge.secret(r.rid);
     const context = {
@@ -190,8 +195,14 @@ function wrapForRecipients(
       prekeyId: r.prekeyId,
       manifestHash: plan.manifest.hash,
     };
-    const wrap = await sealRecipientWrap({ scopes: own, ack }, r.prekey, context, crypto, hedge.kemCoins(r.rid));
-    return { rid: r.rid, role: r.role, ack, wrap };
+    try {
+      const wrap = await sealRecipientWrap({ scopes: own, ack }, r.prekey, context, crypto, hedge.kemCoins(r.rid));
+      return { rid: r.rid, role: r.role, ack, wrap };
+    } catch (error) {
+      // One reader's bad key must not take the stream from all others.
+      if (error instanceof BadPublicKey) return undefined;
+      throw error;
+    }
   };
   return Promise.all(
     plan.manifest.body.recipients.map((r, place) => (plan.wraps[place] === true ? wrapOne(r) : undefined)),

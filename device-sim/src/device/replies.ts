@@ -9,7 +9,6 @@ import {
   OPEN_REASON,
   type OpenReason,
   parseCoseKey,
-  type RefusalName,
   type Resync,
   type Signed,
   verifySigned,
@@ -24,7 +23,7 @@ import { deviceLimits } from './limits.ts';
 import type { DeviceMemory } from './memory.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolEpoch } from './spool-epoch.ts';
-import { hex, same, type Trust } from './trust.ts';
+import { hex, same, type Trust, type TrustRefusal } from './trust.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What the device does about each message that came down and was verified. */
@@ -39,8 +38,8 @@ export interface Replies {
   watchRecipients(ackTimeoutMs: number): void;
 }
 
-/** A name of the closed list; or what the gateway said, by code: a hint when nothing proved it. */
-export type NotObeyed = RefusalName | `err-${ErrCode}` | `err-${ErrCode}-hint`;
+/** A refusal; or what the gateway said, by code: a hint when nothing proved it. */
+export type NotObeyed = TrustRefusal | `err-${ErrCode}` | `err-${ErrCode}-hint`;
 
 export interface ReplyPorts {
   readonly wall: Clock;

@@ -40,7 +40,8 @@ const table: Readonly<Record<DeviceState, Partial<Readonly<Record<DeviceEvent, D
     rotate: 'rotating',
     stop: 'idle',
   },
-  rotating: { opened: 'opening', 'opened-offline': 'offline', stop: 'idle' },
+  // The build of an epoch may fail: the next try begins where it stood.
+  rotating: { build: 'rotating', opened: 'opening', 'opened-offline': 'offline', stop: 'idle' },
 };
 
 /** The state after `event`, or undefined when the event is not possible there. */

@@ -1,4 +1,4 @@
-import type { CryptoProvider } from '@pulseseal/crypto';
+import { type CryptoProvider, erase } from '@pulseseal/crypto';
 import {
   attempt,
   type Beacon,
@@ -22,10 +22,13 @@ export interface Held<T> {
   readonly hash: Uint8Array;
 }
 
-/** `later`: the gate lets no more be verified now. */
-export type Offer = 'taken' | 'same' | 'later' | RefusalName;
+/** `prekey-refused`: it is signed as it should be, and no key can be sealed to its prekey. */
+export type TrustRefusal = RefusalName | 'prekey-refused';
 
-export const isRefusal = (offer: Offer): offer is RefusalName =>
+/** `later`: the gate lets no more be verified now. */
+export type Offer = 'taken' | 'same' | 'later' | TrustRefusal;
+
+export const isRefusal = (offer: Offer): offer is TrustRefusal =>
   offer !== 'taken' && offer !== 'same' && offer !== 'later';
 
 /** Whom the device obeys: the owner's manifest, and beacons of gateways that it lists. */
@@ -64,9 +67,9 @@ export function createTrust(
   };
   if (memory.manifest !== null) adoptManifest(held(parseSigned(memory.manifest, 'manifest').body, memory.manifest));
   if (memory.beacon !== null) {
-    const body = parseSigned(memory.beacon, 'beacon').body;
-    if (manifest !== undefined && isListed(manifest.body, body.gateway))
-      beacons.set(hex(body.gateway), held(body, memory.beacon));
+    const parsed = attempt(() => parseSigned(memory.beacon!, 'beacon').body);
+    if (parsed.ok && manifest !== undefined && isListed(manifest.body, parsed.value.gateway))
+      if (takesKeys(parsed.value, crypto)) beacons.set(hex(parsed.value.gateway), held(parsed.value, memory.beacon));
   }
   const ageMs = () => baseAgeMs + (wall.monotonicMs() - heldSinceMs);
   return {
@@ -114,6 +117,7 @@ export function createTrust(
       if (highest !== undefined && body.serial > highest + deviceLimits.beaconSerialJump) return 'out-of-range';
       if (!gate(gid)) return 'later';
       if (!verifySigned(parsed.value, body.key, crypto)) return 'signature-invalid';
+      if (!takesKeys(body, crypto)) return 'prekey-refused';
       beacons.delete(gid);
       beacons.set(gid, held(body, bytes));
       memory.beacon = bytes;
@@ -137,6 +141,13 @@ export function createTrust(
       memory.manifestAgeMs = ageMs();
     },
   };
+}
+
+/** One encapsulation finds out: a beacon whose prekey is no key would stop every epoch opened under it. */
+function takesKeys(beacon: Beacon, crypto: CryptoProvider): boolean {
+  const trial = crypto.kemEncapsulate('X-Wing', beacon.prekey);
+  if (trial !== undefined) erase(trial.sharedSecret);
+  return trial !== undefined;
 }
 
 /** Verifying costs: three at once per topic, then one a minute. */
