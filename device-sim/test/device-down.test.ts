@@ -1,4 +1,6 @@
+import { chestStrap } from '@pulseseal/firmware-profiles';
 import {
+  CLOSE_LAST,
   CTL,
   createMessageSigner,
   ERR,
@@ -295,6 +297,27 @@ describe('beacons and manifests', () => {
     world.gateway.nack(current(world)[0], 0, WANT.frames, [{ first: 1, count: 1 }]);
     await world.run(500);
     expect(world.device.counts.refusals['unknown-epoch']).toBeGreaterThanOrEqual(1);
+  });
+
+  it('that retire the suite end the epoch too: nothing more is sealed to those whom they leave out', async () => {
+    const world = createWorld();
+    await world.enrol();
+    const suite = chestStrap.suite;
+    const other = world.recipient({ rid: new Uint8Array(8).fill(9) });
+    world.agent.send(world.manifest(2, { suites: [suite === 1 ? 2 : 1], recipients: [other] }));
+    await world.run(500);
+    const [eh, first] = current(world);
+    expect(world.device.state).toBe('idle');
+    expect([...first.closes.values()].at(-1)!.body.last).toBe(CLOSE_LAST.manifest);
+    const frames = first.frames.size;
+    expect(world.sendHeart()).toBe('pending');
+    await world.run(60_000);
+    expect([epochs(world).length, first.frames.size]).toEqual([1, frames]);
+    expect(world.device.counts.refusals['suite-refused']).toBe(1);
+    expect(world.gateway.sealed(eh)).toEqual([...first.closes.keys()]);
+    world.agent.send(world.manifest(3));
+    await world.until('a new epoch', () => epochs(world).length === 2 && world.device.state === 'live');
+    expect(world.device.backlog).toBe(0);
   });
 
   it('wrap to roles 1 and 2 alone once the manifest may have been withheld', async () => {

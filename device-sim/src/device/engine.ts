@@ -248,6 +248,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     move(next);
   };
 
+  const suiteAllowed = () => trust.manifest?.body.suites.includes(settings.profile.suite) === true;
   const usableBeacon = () => {
     const held = trust.beacon(link.tlsSpkiHash());
     if (held === undefined) return undefined;
@@ -295,8 +296,11 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   };
   const openNext = async (reason: OpenReason, last: CloseLast): Promise<void> => {
     if (building || stopping || trust.manifest === undefined) return;
-    if (!trust.manifest.body.suites.includes(settings.profile.suite)) {
+    if (!suiteAllowed()) {
       refused('suite-refused');
+      // What is open is sealed to readers that the new manifest may have left out: it ends all the same.
+      endEpoch(CLOSE_LAST.manifest, 'stop');
+      uplink.pump();
       return;
     }
     building = true;
@@ -408,7 +412,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   };
 
   const openIfPossible = () => {
-    if (!started || sealer !== undefined || building || stopping || trust.manifest === undefined) return;
+    if (!started || sealer !== undefined || building || stopping || !suiteAllowed()) return;
     const nowMs = wall.monotonicMs();
     if (nowMs < retryAtMs) return;
     const waited = nowMs - startedMs > beaconWaitMs;
