@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Metrics } from '@pulseseal/runtime';
 
 export interface MetricsServer {
@@ -6,7 +7,7 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-/** `/metrics` and `/healthz` of one zone, on loopback: counts and levels, no pseudonyms. */
+/** `/metrics` and `/healthz` of one zone, on loopback: counts and levels, no pseudonyms. Port 0 = any free one. */
 export async function serveMetrics(metrics: Metrics, port: number): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || (request.url !== '/metrics' && request.url !== '/healthz')) {
@@ -25,7 +26,7 @@ export async function serveMetrics(metrics: Metrics, port: number): Promise<Metr
     server.listen(port, '127.0.0.1', resolve);
   });
   return {
-    url: `http://127.0.0.1:${port}/metrics`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

@@ -21,8 +21,9 @@ export function attachLive(server: Server, hub: LiveHub, sessions: Sessions): ()
   });
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
-    const url = new URL(request.url ?? '/', 'http://local');
-    if (url.pathname !== '/api/live') {
+    // Not `new URL`: the line comes from anybody and may be no address at all.
+    const [path, ...query] = (request.url ?? '').split('?');
+    if (path !== '/api/live') {
       refuse(socket, '404 Not Found');
       return;
     }
@@ -37,7 +38,7 @@ export function attachLive(server: Server, hub: LiveHub, sessions: Sessions): ()
       return;
     }
     sockets.handleUpgrade(request, socket, head, (ws) => {
-      let wave = url.searchParams.get('wave');
+      let wave = new URLSearchParams(query.join('?')).get('wave');
       const client: LiveClient = {
         viewer,
         get wave() {
