@@ -63,9 +63,9 @@ process.on('message', (message) => {
     process.exit(1);
   });
 });
-// The supervisor decides when to stop; a terminal sends Ctrl-C to the whole group.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => void stop(0));
+// The supervisor decides when to stop: terminals and service managers signal the whole group at once, and the drain needs
+// every zone. `disconnect` tells that the supervisor is gone.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 process.on('disconnect', () => void stop(0));
 process.on('unhandledRejection', (error) => {
   tell({ kind: 'fatal', text: textOf(error) });
