@@ -30,4 +30,9 @@ const child = spawn(node, [join(root, 'system', 'src', 'cli.ts'), ...process.arg
   env: { UV_THREADPOOL_SIZE: '4', NODE_NO_WARNINGS: '1', ...process.env },
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+// npm passes on SIGINT and SIGTERM alone, and npx's shell none: a system whose starter is gone would run on unseen.
+if (['start', 'npx'].includes(process.env.npm_lifecycle_event ?? '')) {
+  const starter = process.ppid;
+  setInterval(() => process.ppid === starter || child.kill('SIGTERM'), 1000).unref();
+}
 child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128 + 2));

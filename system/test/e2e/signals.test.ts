@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { descendants, freePortBase, isAlive, scratchFolder } from '../support/run.ts';
+
+/** `npm start` as a terminal or a service manager runs it: in a process group of its own, npm at its head. */
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+let scratch: Awaited<ReturnType<typeof scratchFolder>>;
+beforeAll(async () => {
+  scratch = await scratchFolder('signals');
+});
+afterAll(() => scratch?.remove());
+
+async function npmStart(name: string) {
+  const data = join(scratch.dir, name);
+  const args = [
+    'start',
+    '--',
+    '--json',
+    '--patients',
+    '1',
+    '--data',
+    data,
+    '--port-base',
+    String(await freePortBase()),
+  ];
+  const npm = spawn('npm', args, { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines: string[] = [];
+  let errors = '';
+  npm.stderr.on('data', (chunk) => {
+    errors += String(chunk);
+  });
+  const isReady = Promise.withResolvers<void>();
+  createInterface({ input: npm.stdout }).on('line', (line) => {
+    lines.push(line);
+    isReady.resolve();
+  });
+  // `close`: whoever still writes to these pipes would hold it up.
+  const ended = new Promise<number | string | null>((resolve) =>
+    npm.once('close', (code, signal) => {
+      resolve(signal ?? code);
+      isReady.reject(new Error(`npm start ended (${signal ?? code}): ${errors}`));
+    }),
+  );
+  return { pid: npm.pid!, lines, errors: () => errors, isReady: isReady.promise, ended };
+}
+
+describe('npm start, when it is ended', () => {
+  // npm itself does not live through a SIGHUP; the system does.
+  it.concurrent.each([
+    ['Ctrl-C in its terminal', 'SIGINT', 'group', 0],
+    ['a service manager', 'SIGTERM', 'group', 0],
+    ['its terminal that is closed', 'SIGHUP', 'group', 'SIGHUP'],
+    ['whoever started npm', 'SIGTERM', 'npm', 0],
+    ['whoever hangs up on npm', 'SIGHUP', 'npm', 'SIGHUP'],
+  ] as const)(
+    'by %s (%s to the %s), drains, says the totals, and leaves no process',
+    async (_by, signal, to, status) => {
+      const run = await npmStart(`${signal}-${to}`);
+      let below: readonly number[] = [];
+      try {
+        await run.isReady;
+        below = await descendants(run.pid);
+        expect(below.length).toBeGreaterThanOrEqual(6);
+        process.kill(to === 'group' ? -run.pid : run.pid, signal);
+        expect(await run.ended, run.errors()).toBe(status);
+        expect(JSON.parse(run.lines.at(-1)!)).toMatchObject({ totals: { lost: 0, duplicate: 0 } });
+        await vi.waitFor(async () => expect(await living(below)).toEqual([]), 5_000);
+      } finally {
+        for (const pid of await living([run.pid, ...below])) process.kill(pid, 'SIGKILL');
+      }
+    },
+    100_000,
+  );
+});
+
+async function living(pids: readonly number[]): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (const pid of pids) if (await isAlive(pid)) found.push(pid);
+  return found;
+}
