@@ -190,8 +190,10 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
   let isCheckpointing = false;
   /** One that does not get to its end does not count: the next one begins anew. */
   const checkpoint = () => {
-    isCheckpointing = true;
     keeper.addPhase('begin');
+    // A replay that starts here must know when the system last lived, or its time off would be the devices' silence.
+    keeper.add({ alive: { dataMs: data.nowMs() } });
+    isCheckpointing = true;
     cancelCheckpoint = inSlices(wall, [...twins.keys()], slices.snapshots, (patients, isLast) => {
       const isDone = guarded(() => {
         for (const patient of patients) for (const record of snapshotRecords(twins.get(patient)!)) keeper.add(record);

@@ -292,4 +292,31 @@ describe('a checkpoint', () => {
     await first.stop();
     await again.stop();
   });
+
+  it('says when the system last lived, so that a crash right behind it is no silence of the devices', async () => {
+    const records: Uint8Array[] = [];
+    const kept = createMemoryJournal(records);
+    let isWhole = false;
+    const journal: TwinJournal = {
+      ...kept,
+      async checkpoint(phase) {
+        await kept.checkpoint(phase);
+        isWhole ||= phase === 'end';
+      },
+    };
+    const first = await started(journal, createManualClock(startMs), 30);
+    for (let s = 0; s < 60 && !isWhole; s++) await first.desaturate(1);
+    expect(isWhole).toBe(true);
+    const left = records.map((record) => record.slice());
+    const crashMs = first.clock.nowMs();
+    await first.service.stop();
+    await first.clock.advanceAsync(7_200_000);
+    const second = await started(createMemoryJournal(left), first.clock);
+    expect(second.service.twin('p1')!.systemOff).toEqual([
+      { fromMs: expect.closeTo(crashMs, -4), toMs: second.clock.nowMs() },
+    ]);
+    await second.clock.advanceAsync(2_000);
+    expect(second.changes.map(({ alert }) => alert.rule)).toEqual([]);
+    await second.service.stop();
+  });
 });
