@@ -83,10 +83,10 @@ describe('bad links, reboots, wrong clocks and false gateways', () => {
       strap.link.set({ loss, duplicate: 0.05, reorder: 0.1, delayMs: [2, 60] });
       strap.wear(50);
       await rest(9_000);
+      // Of 400 packets none is lost once in 50 runs at 1 %: it is worn on until the link has done each of the three.
+      const { counts } = strap.link;
+      await eventually('bad', () => counts.lost * counts.duplicated * counts.reordered > 0, 60_000);
       await expectWhole(strap, 180_000);
-      expect(strap.link.counts.lost).toBeGreaterThan(0);
-      expect(strap.link.counts.duplicated).toBeGreaterThan(0);
-      expect(strap.link.counts.reordered).toBeGreaterThan(0);
     });
 
     it(`through outages of ${OUTAGE_MS} ms over the ends of epochs of ${EPOCH_MS} ms`, async () => {
