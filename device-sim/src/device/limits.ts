@@ -47,6 +47,10 @@ export const deviceLimits = {
   maxGateways: 8,
   /** Epochs that may wait for bulk; older ones are given up, counted as dropped. */
   maxSpoolEpochs: 256,
+  /** What a leaf without its frame counts in the spool: its hash and half of its record's heads. */
+  leafBytes: 48,
+  /** Items of a lane before those that are no longer owed are looked for: a short outage of a patch. */
+  laneItems: 4_096,
   /** Openings and keys kept for an agent that was away. */
   maxAgentEpochs: 16,
   /** Acknowledgements are written down at most this often: a lost one costs a harmless resend. */

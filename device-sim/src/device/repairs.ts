@@ -48,11 +48,15 @@ export function createRepairs(hooks: RepairHooks): Repairs {
       }
     },
     tick(nowMs) {
-      if (owed.size === 0 || !hooks.isReady()) return;
+      if (owed.size === 0) return;
+      const isReady = hooks.isReady();
       for (const [key, entry] of owed) {
-        for (const seq of entry.seqs) if (entry.epoch.acked.has(seq)) entry.seqs.delete(seq);
         const segment = entry.epoch.segments.get(entry.sg);
-        if (entry.seqs.size === 0 || segment === undefined) owed.delete(key);
+        // All of it arrived, or the epoch was given up.
+        if (segment === undefined) owed.delete(key);
+        if (segment === undefined || !isReady) continue;
+        for (const seq of entry.seqs) if (entry.epoch.acked.has(seq)) entry.seqs.delete(seq);
+        if (entry.seqs.size === 0) owed.delete(key);
         else if (entry.dueMs <= nowMs && segment.closeHash !== undefined) {
           entry.dueMs = nowMs + deviceLimits.progressTimeoutMs;
           send(entry);

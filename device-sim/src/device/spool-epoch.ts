@@ -15,6 +15,8 @@ export interface SpoolSegment {
   readonly kcv: ReadonlyMap<number, Uint8Array>;
   /** Leaf i belongs to seq firstSeq + i. Emptied when the close is durable and the segment old. */
   leaves: Uint8Array[];
+  /** Leaves whose frames are gone. */
+  loneLeaves: number;
   lastDt: number;
   /** The signed close; forgotten when durable at the gateway, its hash stays. */
   close: Uint8Array | undefined;

@@ -14,7 +14,10 @@ export interface Spool {
   readonly frameCount: number;
   begin(start: Omit<Extract<SpoolRecord, { kind: 'epoch' }>, 'kind' | 'accepted' | 'nextSeq'>): SpoolEpoch;
   beginSegment(epoch: SpoolEpoch, sg: number, firstSeq: number, kcv: ReadonlyMap<number, Uint8Array>): SpoolSegment;
-  /** Keeps a sealed frame. Makes room by dropping the oldest data, urgent frames last; answers what was dropped. */
+  /**
+   * Keeps a sealed frame. Makes room by dropping the oldest data, urgent frames last, and what is left of an older epoch
+   * when its last frame is gone; answers the frames that were dropped. The new one goes only when nothing else can.
+   */
   keep(epoch: SpoolEpoch, frame: SpoolFrame, leaf: Uint8Array): readonly DroppedFrame[];
   close(epoch: SpoolEpoch, sg: number, raw: Uint8Array, hash: Uint8Array, last: boolean): void;
   /** Durable at the gateway. Numbers the device never sealed are ignored. */
@@ -86,7 +89,19 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
     epoch.frames.delete(seq);
     bytes -= frame.raw.length;
     frameCount--;
+    standAlone(epoch, frame.sg);
     return frame;
+  };
+  /** A leaf outlives its frame: what proves the gaps has to fit into the memory too. */
+  const standAlone = (epoch: SpoolEpoch, sg: number) => {
+    const segment = epoch.segments.get(sg);
+    if (segment === undefined) return;
+    segment.loneLeaves++;
+    bytes += deviceLimits.leafBytes;
+  };
+  const dropSegment = (epoch: SpoolEpoch, segment: SpoolSegment) => {
+    epoch.segments.delete(segment.number);
+    bytes -= segment.loneLeaves * deviceLimits.leafBytes;
   };
   const trimLeaves = (epoch: SpoolEpoch) => {
     for (const segment of epoch.segments.values()) {
@@ -94,7 +109,7 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
       // Leaves of the newest four segments answer a nack even after their close is durable.
       if (segment.number > epoch.lastClosed - 4 && !epoch.ended) continue;
       if (owesFrames(epoch, segment)) continue;
-      epoch.segments.delete(segment.number);
+      dropSegment(epoch, segment);
     }
   };
   const addEpoch = (record: Extract<SpoolRecord, { kind: 'epoch' }>): SpoolEpoch => {
@@ -129,6 +144,7 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
       firstSeq,
       kcv,
       leaves: [],
+      loneLeaves: 0,
       lastDt: 0,
       close: undefined,
       closeHash: undefined,
@@ -195,6 +211,8 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
     for (const seq of [...epoch.frames.keys()]) forget(epoch, seq);
     for (const sg of [...epoch.openCloses]) settleClose(epoch, sg);
     settleAccepted(epoch);
+    // Of the current epoch the sealer still has the open segment in hand.
+    if (!settings.isCurrent(epoch)) for (const segment of epoch.segments.values()) dropSegment(epoch, segment);
     epochs.delete(epoch.eh);
   };
 
@@ -214,6 +232,7 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
         return;
       case 'leaf':
         addLeaf(epoch, record.sg, record.seq, record.dt, record.leaf);
+        standAlone(epoch, record.sg);
         return;
       case 'close':
         addClose(epoch, record.sg, record.raw, settings.hash(record.raw), record.last);
@@ -242,27 +261,39 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
     if (record !== undefined) replay(record);
   }
 
-  /** Oldest ordinary frame; only when there is none, the oldest urgent one. */
-  const oldest = (): DroppedFrame | undefined => {
-    let urgent: DroppedFrame | undefined;
+  /**
+   * What goes next: the oldest ordinary frame, or an older epoch without any frame as a whole. When the new frame alone is
+   * left of those, urgent ones of older epochs go before it, and it goes before urgent ones of its own epoch.
+   */
+  const nextToGo = (into: SpoolEpoch, newest: SpoolFrame): { epoch: SpoolEpoch; frame?: SpoolFrame } | undefined => {
+    let olderUrgent: { epoch: SpoolEpoch; frame: SpoolFrame } | undefined;
+    let ownUrgent: SpoolFrame | undefined;
     for (const epoch of epochs.values()) {
+      if (epoch !== into && epoch.frames.size === 0 && !settings.isCurrent(epoch)) return { epoch };
       for (const frame of epoch.frames.values()) {
-        const found = { epoch, seq: frame.seq, sg: frame.sg };
-        if (!frame.urgent) return found;
-        urgent ??= found;
+        if (!frame.urgent && frame !== newest) return { epoch, frame };
+        if (epoch !== into) olderUrgent ??= { epoch, frame };
+        else if (frame.urgent) ownUrgent ??= frame;
       }
     }
-    return urgent;
+    if (olderUrgent !== undefined) return olderUrgent;
+    const own = newest.urgent ? ownUrgent : newest;
+    return own === undefined || !into.frames.has(own.seq) ? undefined : { epoch: into, frame: own };
   };
-  const makeRoom = (): DroppedFrame[] => {
+  const makeRoom = (into: SpoolEpoch, newest: SpoolFrame): DroppedFrame[] => {
     const dropped: DroppedFrame[] = [];
     while (bytes > settings.bytes) {
-      const victim = oldest();
+      const victim = nextToGo(into, newest);
       if (victim === undefined) break;
-      forget(victim.epoch, victim.seq);
-      victim.epoch.dropped.add(victim.seq, 1);
-      freshOf(victim.epoch).dropped.add(victim.seq, 1);
-      dropped.push(victim);
+      const { epoch, frame } = victim;
+      if (frame === undefined) {
+        giveUp(epoch, 'dropped');
+        continue;
+      }
+      forget(epoch, frame.seq);
+      epoch.dropped.add(frame.seq, 1);
+      freshOf(epoch).dropped.add(frame.seq, 1);
+      dropped.push({ epoch, seq: frame.seq, sg: frame.sg });
     }
     return dropped;
   };
@@ -292,6 +323,16 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
     const worth = flash.spoolBytes() > Math.max(deviceLimits.compactBytes, deviceLimits.compactFactor * bytes);
     if (worth) flash.rewrite([...epochs.values()].flatMap(liveRecords).map(encodeRecord));
   };
+  const giveUp: Spool['giveUp'] = (epoch, why) => {
+    const entry = freshOf(epoch);
+    for (const seq of epoch.frames.keys()) {
+      epoch[why].add(seq, 1);
+      entry[why].add(seq, 1);
+    }
+    flush();
+    write({ kind: 'done', eh: epoch.eh });
+    remove(epoch);
+  };
   return {
     epochs: () => epochs.values(),
     get: (eh) => epochs.get(eh),
@@ -313,7 +354,7 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
     keep(epoch, frame, leaf) {
       write({ kind: 'frame', eh: epoch.eh, ...frame });
       addFrame(epoch, frame, leaf);
-      return bytes > settings.bytes ? makeRoom() : [];
+      return bytes > settings.bytes ? makeRoom(epoch, frame) : [];
     },
     close(epoch, sg, raw, hash, last) {
       dirty = true;
@@ -343,16 +384,7 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
       dirty = true;
       epoch.ended = true;
     },
-    giveUp(epoch, why) {
-      const entry = freshOf(epoch);
-      for (const seq of epoch.frames.keys()) {
-        epoch[why].add(seq, 1);
-        entry[why].add(seq, 1);
-      }
-      flush();
-      write({ kind: 'done', eh: epoch.eh });
-      remove(epoch);
-    },
+    giveUp,
     flush,
     clear() {
       epochs.clear();

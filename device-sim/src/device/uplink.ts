@@ -48,6 +48,12 @@ interface Sent {
 export function createUplink(wall: Clock, hooks: UplinkHooks): Uplink {
   const lanes: Record<Lane, UplinkItem[]> = { urgent: [], current: [], backlog: [] };
   const at: Record<Lane, number> = { urgent: 0, current: 0, backlog: 0 };
+  /** Length at which a lane is looked through: a long outage drops frames that stand in it. */
+  const most: Record<Lane, number> = {
+    urgent: deviceLimits.laneItems,
+    current: deviceLimits.laneItems,
+    backlog: deviceLimits.laneItems,
+  };
   const inFlight = new Map<string, Sent>();
   /** Published and answered, but only `progress` counts here: sent again when it does not come. */
   const unproved = new Map<string, Sent>();
@@ -66,6 +72,15 @@ export function createUplink(wall: Clock, hooks: UplinkHooks): Uplink {
     return item;
   };
   const keyOf = (item: UplinkItem) => `${item.epoch.eh}${item.kind === 'frame' ? 'f' : 'c'}${item.number}`;
+  const put = (lane: Lane, item: UplinkItem) => {
+    lanes[lane].push(item);
+    if (lanes[lane].length <= most[lane]) return;
+    const owed = new Map<string, UplinkItem>();
+    for (const kept of lanes[lane].slice(at[lane])) if (hooks.isOwed(kept)) owed.set(keyOf(kept), kept);
+    lanes[lane] = [...owed.values()];
+    at[lane] = 0;
+    most[lane] = Math.max(deviceLimits.laneItems, 2 * owed.size);
+  };
   const nextLane = (): Lane | undefined => {
     if (size('urgent') > 0) return 'urgent';
     const backlogMay = size('backlog') > 0 && (size('current') === 0 || backlogInFlight < deviceLimits.windowBacklog);
@@ -93,7 +108,7 @@ export function createUplink(wall: Clock, hooks: UplinkHooks): Uplink {
         const wait = deviceLimits.progressTimeoutMs * 2 ** Math.min(tries - 1, 8);
         sent.dueMs = wall.monotonicMs() + Math.min(wait, deviceLimits.progressTimeoutMaxMs);
         unproved.set(key, sent);
-      } else if (hooks.isOwed(item)) lanes.backlog.push(item);
+      } else if (hooks.isOwed(item)) put('backlog', item);
       // What the link turned away goes again with the next tick: at once would be without an end.
       if (answered) pump();
     };
@@ -117,18 +132,16 @@ export function createUplink(wall: Clock, hooks: UplinkHooks): Uplink {
       if (!hooks.isOwed(sent.item)) continue;
       // Carries its tries over, so that a silent gateway is asked less and less often.
       if (from === unproved) unproved.set(key, { ...sent, dueMs: nowMs + deviceLimits.progressTimeoutMaxMs });
-      lanes.backlog.push(sent.item);
+      put('backlog', sent.item);
     }
   };
   return {
-    put: (lane, item) => {
-      lanes[lane].push(item);
-    },
+    put,
     again(item) {
       const key = keyOf(item);
       if (inFlight.delete(key)) backlogInFlight = Math.min(backlogInFlight, inFlight.size);
       unproved.delete(key);
-      lanes.urgent.push(item);
+      put('urgent', item);
     },
     rebuild(items) {
       for (const lane of ['urgent', 'current', 'backlog'] as const) {
