@@ -22,7 +22,7 @@ export interface Catalogue {
   setManifest(number: number, position: Position, hash: Uint8Array, version: number): void;
   setStored(number: number, boot: number, epoch: number, oh: Uint8Array): void;
   setRetired(number: number): void;
-  /** Consents that the ledger ended, by `consentName`. */
+  /** What the ledger ended: consents by `consentName`, devices by their pseudonym. */
   revokedConsents(): readonly string[];
   addRevoked(consent: string): void;
   manifest(hash: Uint8Array): ManifestRow | undefined;

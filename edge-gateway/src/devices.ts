@@ -20,6 +20,8 @@ export interface DeviceTable {
   load(name: string): Promise<DeviceState | undefined>;
   /** First endorsement: gives it a number and journals it. */
   create(thumbprint: Uint8Array): DeviceState;
+  /** For ever, and journalled. */
+  retire(device: DeviceState): void;
   loaded(): Iterable<DeviceState>;
   /** Forgets everything: what was not synced never was. */
   reset(): void;
@@ -31,6 +33,8 @@ interface DevicePorts {
   readonly journal: Journal;
   readonly catalogue: Catalogue;
   readonly nowMs: () => number;
+  /** What the ledger says of a pseudonym. */
+  readonly isRetired: (pseudonym: string) => boolean;
 }
 
 export function createDevices(
@@ -38,7 +42,7 @@ export function createDevices(
   identity: Identity,
   isInUse: (d: DeviceState) => boolean,
 ): DeviceTable {
-  const { crypto, journal, catalogue, nowMs } = ports;
+  const { crypto, journal, catalogue, nowMs, isRetired } = ports;
   let known = new Map<string, DeviceState>();
   let loading = new Map<string, Promise<DeviceState | undefined>>();
   let lastNumber = 0;
@@ -65,7 +69,15 @@ export function createDevices(
       device.manifest = viewOf(parseSigned(message, 'manifest'), row.manifestAt, identity, crypto);
       device.manifestAt = row.manifestAt;
     }
+    if (!device.isRetired && device.manifest !== undefined && isRetired(device.manifest.pseudonym)) retire(device);
     return device;
+  };
+  const retire = (device: DeviceState) => {
+    device.isRetired = true;
+    journal
+      .put(RECORD.retired, 0, device.number, nowMs(), new Uint8Array(0), () => catalogue.setRetired(device.number))
+      // A disk that takes nothing: the ledger view says it again.
+      .catch(() => {});
   };
   return {
     get: (name) => known.get(name),
@@ -100,6 +112,7 @@ export function createDevices(
       keep(device);
       return device;
     },
+    retire,
     loaded: () => known.values(),
     reset() {
       known = new Map();

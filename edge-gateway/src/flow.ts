@@ -20,6 +20,7 @@ export const FLOW = {
     'too-large',
     'parse',
     'not-endorsed',
+    'revoked-device',
     'unknown-epoch',
     'use-bulk',
     'mac-fail',
@@ -33,6 +34,7 @@ export const FLOW = {
   ],
   o: [
     'parse',
+    'revoked-device',
     'not-endorsed',
     'topic-mismatch',
     'rate',
@@ -51,6 +53,7 @@ export const FLOW = {
   c: [
     'parse',
     'not-endorsed',
+    'revoked-device',
     'unknown-epoch',
     'use-bulk',
     'mac-fail',
@@ -78,6 +81,7 @@ export const FLOW = {
     'unknown-device',
     'topic-mismatch',
     'topic-denied',
+    'revoked-device',
     'manifest-stale',
     'signature',
     'journal',

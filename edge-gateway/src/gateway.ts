@@ -85,7 +85,8 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
     | undefined;
 
   const assemble = (identity: Identity, start: number) => {
-    const ledgerView = createLedgerView(ledger, wall, logger, settings.maxManifestLagMs);
+    const ended = catalogue.revokedConsents();
+    const ledgerView = createLedgerView(ledger, wall, logger, settings.maxManifestLagMs, ended);
     const beacons = createBeacons(
       { crypto, wall, random, keys, journal, catalogue },
       identity,
@@ -102,7 +103,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
     });
     const sessions = new Map<string, ClientSession>();
     const devices = createDevices(
-      { crypto, journal, catalogue, nowMs: () => wall.nowMs() },
+      { crypto, journal, catalogue, nowMs: () => wall.nowMs(), isRetired: ledgerView.isRetired },
       identity,
       (device) => sessions.has(device.name) || device.pending.size > 0,
     );
@@ -472,13 +473,11 @@ function endConsent(border: Border, consent: string): void {
 }
 
 function retire(border: Border, pseudonym: string): void {
+  // By its name too: a device that is not in memory is marked when it is read back.
+  endConsent(border, pseudonym);
   for (const device of border.devices.loaded()) {
     if (device.manifest?.pseudonym !== pseudonym || device.isRetired) continue;
-    device.isRetired = true;
-    const nowMs = border.wall.nowMs();
-    border.journal
-      .put(RECORD.retired, 0, device.number, nowMs, new Uint8Array(0), () => border.catalogue.setRetired(device.number))
-      .catch(() => {});
+    border.devices.retire(device);
     border.broker.disconnect(device.name);
   }
 }

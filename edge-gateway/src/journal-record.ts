@@ -39,7 +39,7 @@ export const RECORD = {
   retired: 15,
   /** What a device was told about an epoch: accepted (flags 1). Its `oh`. */
   accepted: 16,
-  /** The ledger ended a consent: its name (`consentName`), UTF-8. */
+  /** The ledger ended a consent: its name (`consentName`), UTF-8; or retired a device: its pseudonym, 32 hex digits. */
   revoked: 17,
 } as const;
 export type RecordKind = (typeof RECORD)[keyof typeof RECORD];

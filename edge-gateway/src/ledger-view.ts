@@ -46,13 +46,23 @@ interface Known {
 export const consentName = (pseudonym: Uint8Array, rid: Uint8Array, consent: Uint8Array): string =>
   [toHex(pseudonym), toHex(rid), toHex(consent)].join('.');
 
+/** Of what the ledger ended, the pseudonyms that their owner retired: they stand there alone. */
+const pseudonymsOf = (ended: readonly string[]): string[] => ended.filter((name) => !name.includes('.'));
+
 const READ_TIMEOUT_MS = 1_500;
 const RETRY_MS = 2_000;
 const MOST_KNOWN = 100_000;
 
-export function createLedgerView(ledger: Ledger, wall: Clock, logger: Logger, maxLagMs: number): LedgerView {
+/** @param ended what the ledger ended before this start: consents by `consentName`, retired pseudonyms. */
+export function createLedgerView(
+  ledger: Ledger,
+  wall: Clock,
+  logger: Logger,
+  maxLagMs: number,
+  ended: readonly string[],
+): LedgerView {
   const known = new Map<string, Known>();
-  const retired = new Set<string>();
+  const retired = new Set<string>(pseudonymsOf(ended));
   const keys = new Map<string, CoseKey>();
   const stop = new AbortController();
   let isReachable = true;

@@ -28,7 +28,7 @@ const PASSING: ReadonlySet<RefusalName> = new Set([
   'manifest-unknown',
 ]);
 /** Codes that hold even before `accept`, MACed when the keys are known. */
-const HINTED = new Set<ErrCode>([1, 5, 12]);
+const HINTED = new Set<ErrCode>([1, 5]);
 
 /** The one way out of a refused publish: count, tell, judge the connection. */
 export function refused(

@@ -133,6 +133,7 @@ async function openInBulk(border: Border, device: DeviceState, openBytes: Uint8A
   const manifest = await border.manifestOf(device, open.manifestHash);
   if (manifest === undefined) refuse('manifest-unknown');
   if (open.wrapHashes.length !== manifest.recipients.length) refuse('scope-mismatch');
+  if (border.ledger.isRetired(manifest.pseudonym)) refuse('revoked-device');
   const arrivedMs = border.wall.nowMs();
   const opening = encodeOpening(openBytes);
   const epoch = await border.journal.put(RECORD.opening, FLAG.bulk, device.number, arrivedMs, opening, (position) => {

@@ -39,6 +39,7 @@ export function receiveControl(border: Border, session: ClientSession, bytes: Ui
     let epoch: EpochState | undefined;
     let authentic: EpochState | undefined;
     try {
+      if (device.isRetired) refuse('revoked-device');
       epoch = await epochFor(border, device, ctl.eh);
       if (epoch.up === undefined) refuse('use-bulk');
       const verified = openCtl(ctl, epoch.oh, epoch.up);

@@ -38,6 +38,7 @@ export function receiveFrame(border: Border, session: ClientSession, bytes: Uint
       done(refused(border, session, notEndorsed()));
       return;
     }
+    if (device.isRetired) refuse('revoked-device');
     epoch = findEpoch(device, frame.eh);
     if (epoch === undefined) {
       waitForEpoch(border, session, device, frame, done);

@@ -32,6 +32,7 @@ export function receiveOpenChannel(border: Border, session: ClientSession, bytes
     // (1) size and strict parse
     const message = parseMessage(bytes.slice());
     const { device } = session;
+    if (device?.isRetired === true) refuse('revoked-device');
     if (message.kind === 'lost') {
       receiveLost(border, session, message.nonce, done);
       return;

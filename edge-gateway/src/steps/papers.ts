@@ -1,3 +1,4 @@
+import { toHex } from '@pulseseal/crypto';
 import { type CoseKey, deviceText, parseSigned, refuse, type Signed, thumbprint } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
 import { takeEndorse, viewOf } from '../devices.ts';
@@ -60,6 +61,7 @@ async function takeManifest(border: Border, session: ClientSession, name: string
   if (device === undefined || device.owner === undefined) refuse('unknown-device');
   if (!sameBytes(signed.body.device, device.thumbprint)) refuse('topic-mismatch');
   if (!sameBytes(device.owner, session.thumbprint)) refuse('topic-denied');
+  if (device.isRetired || border.ledger.isRetired(toHex(signed.body.pseudonym))) refuse('revoked-device');
   const hash = crypto.sha256(bytes);
   if (device.manifest !== undefined) {
     if (sameBytes(device.manifest.hash, hash)) return;
