@@ -46,6 +46,53 @@ describe('the feed', () => {
     expect(feed.getSnapshot().link.kind).toBe('silent');
   });
 
+  it('gives up a socket that never says it ended, says so, and reaches the board again', () => {
+    const { fake, feed } = connected();
+    feed.selectWave('p3');
+    fake.pass(settings.deadAfterMs + 600);
+    expect(fake.sockets[0]?.open).toBe(false);
+    expect(feed.getSnapshot().link).toMatchObject({ kind: 'silent', reconnecting: true });
+    fake.pass(settings.reconnectFirstMs);
+    expect(fake.sockets).toHaveLength(2);
+    fake.sockets[1]?.listener.opened();
+    expect(fake.sockets[1]?.sent).toEqual(['{"wave":"p3"}']);
+    fake.say({ type: 'tick', nowMs: dataMs + 12_000 });
+    expect(feed.getSnapshot().link.kind).toBe('live');
+    // The old one is nobody's: neither its end nor a late word of it moves anything.
+    fake.sockets[0]?.listener.message(JSON.stringify({ type: 'tick', nowMs: dataMs }));
+    fake.sockets[0]?.listener.closed();
+    fake.pass(3_000);
+    expect(fake.sockets).toHaveLength(2);
+    expect(feed.clock.nowMs()).toBe(dataMs + 15_000);
+  });
+
+  it('tries again as long as nothing comes, at most as far apart as it promises', () => {
+    const { fake } = connected();
+    fake.control.reply = { status: 500, bytes: new Uint8Array() };
+    fake.pass(3_600_000);
+    expect(fake.sockets.length).toBeGreaterThanOrEqual(
+      3_600_000 / (settings.deadAfterMs + settings.reconnectMaxMs + 1_000),
+    );
+    expect(fake.sockets.filter(({ open }) => open).length).toBeLessThanOrEqual(1);
+  });
+
+  it('does not wait for an answer to its question before it knocks again', () => {
+    const { fake } = connected();
+    fake.ports.request = () => new Promise(() => {});
+    fake.sockets[0]?.listener.closed();
+    fake.pass(settings.reconnectFirstMs);
+    expect(fake.sockets).toHaveLength(2);
+  });
+
+  it('lets a socket that slept with its machine speak first', () => {
+    const { fake } = connected();
+    fake.sleep(3_600_000);
+    fake.pass(1_000);
+    fake.say({ type: 'tick', nowMs: dataMs });
+    fake.pass(settings.silentAfterMs);
+    expect(fake.sockets).toHaveLength(1);
+  });
+
   it('reconnects after a loss and asks for the same ECG again', async () => {
     const { fake, feed } = connected();
     feed.selectWave('p3');

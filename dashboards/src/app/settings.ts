@@ -2,6 +2,8 @@
 export const settings = {
   /** The server ticks every second; five missed ticks are not jitter. */
   silentAfterMs: 5_000,
+  /** A socket that brought nothing for so long is dead, whether it says so or not (roaming, a lost NAT entry): another is opened. */
+  deadAfterMs: 10_000,
   /** After a sleeping tab wakes, the first seconds say "resuming", not "dead". */
   resumeGraceMs: 5_000,
   /** How often silence is judged and ages are renewed. */

@@ -125,7 +125,7 @@ export async function createApi(ports: ApiPorts, settings: ApiSettings): Promise
   }
 
   const hub = createLiveHub(service, wall);
-  const detach = attachLive(server.server, hub, sessions);
+  const detach = attachLive(server.server, hub, sessions, wall);
   try {
     await server.listen({ host, port: settings.port });
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import type { Clock } from '@pulseseal/runtime';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { LiveClient, LiveHub } from '../live-hub.ts';
 import type { Sessions } from '../sessions.ts';
 
@@ -9,15 +10,30 @@ const protocolPrefix = 'pulseseal.';
 /** A client has nothing to say but pings and whose ECG it wants. */
 const maxClientMessageBytes = 1024;
 
+/** Every client is asked so often whether it is still there; one that said nothing since the last time is cut. */
+export const pingPeriodMs = 30_000;
+
 const closeCodes = { 'too-slow': 1013, expired: 4401, stopping: 1001 } as const;
 
 /** `WS /api/live?wave=<patient>` on an HTTP server; the token comes as subprotocol `pulseseal.<token>`. Answers how to stop. */
-export function attachLive(server: Server, hub: LiveHub, sessions: Sessions): () => void {
+export function attachLive(server: Server, hub: LiveHub, sessions: Sessions, wall: Clock): () => void {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: maxClientMessageBytes,
     perMessageDeflate: false,
     handleProtocols: (offered) => [...offered].find((name) => name.startsWith(protocolPrefix)) ?? false,
+  });
+  // A half-open connection never ends by itself, and would hold its place in the hub for good.
+  const asked = new Set<WebSocket>();
+  const stopPings = wall.every(pingPeriodMs, () => {
+    for (const ws of sockets.clients) {
+      if (asked.has(ws)) {
+        ws.terminate();
+        continue;
+      }
+      asked.add(ws);
+      ws.ping();
+    }
   });
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
@@ -51,7 +67,11 @@ export function attachLive(server: Server, hub: LiveHub, sessions: Sessions): ()
         isExpired: () => sessions.viewer(token) === undefined,
       };
       ws.on('error', () => ws.terminate());
-      ws.on('close', () => hub.leave(client));
+      ws.on('pong', () => asked.delete(ws));
+      ws.on('close', () => {
+        asked.delete(ws);
+        hub.leave(client);
+      });
       ws.on('message', (data, isBinary) => {
         const wanted = isBinary ? undefined : wantedWave(String(data));
         if (wanted !== undefined) wave = wanted;
@@ -61,6 +81,7 @@ export function attachLive(server: Server, hub: LiveHub, sessions: Sessions): ()
   };
   server.on('upgrade', upgrade);
   return () => {
+    stopPings();
     server.off('upgrade', upgrade);
     for (const ws of sockets.clients) ws.terminate();
     sockets.close();

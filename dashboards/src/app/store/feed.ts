@@ -44,6 +44,7 @@ export function createFeed(ports: Ports, token: string, limits: Settings, onRefu
   let wavePatient: string | null = null;
   let attempts = 0;
   let connected = false;
+  let socketSinceMs = 0;
   let lastHeardMs = clock.elapsedMs();
   let lastHeardWallMs = ports.wallMs();
   let wokeMs = Number.NEGATIVE_INFINITY;
@@ -102,34 +103,54 @@ export function createFeed(ports: Ports, token: string, limits: Settings, onRefu
 
   const connect = (): void => {
     if (closed) return;
-    socket = ports.openSocket(token, {
+    // What a socket that was given up still says is nobody's any more.
+    const isOurs = () => socket === own;
+    const own = ports.openSocket(token, {
       opened() {
+        if (!isOurs()) return;
         connected = true;
-        if (wavePatient !== null) socket?.send(JSON.stringify({ wave: wavePatient }));
+        if (wavePatient !== null) own.send(JSON.stringify({ wave: wavePatient }));
       },
-      message: heard,
+      message: (text) => {
+        if (isOurs()) heard(text);
+      },
       closed() {
-        connected = false;
-        if (!closed) void retry();
+        if (isOurs()) retry();
       },
     });
+    socket = own;
+    socketSinceMs = clock.elapsedMs();
   };
 
-  const retry = async (): Promise<void> => {
-    const delayMs = backoffMs(attempts, limits, ports.random());
+  const retry = (): void => {
+    socket = undefined;
+    connected = false;
+    if (closed) return;
+    cancelReconnect = ports.after(backoffMs(attempts, limits, ports.random()), connect);
     attempts += 1;
     // A refused handshake looks like a lost network to a browser; only a plain request tells them apart.
-    const refused = await ports.request('/api/board', { token }).then(
-      (reply) => reply.status === 401,
-      () => false,
+    ports.request('/api/board', { token }).then(
+      (reply) => {
+        if (closed || reply.status !== 401) return;
+        cancelReconnect?.();
+        onRefused();
+      },
+      () => {},
     );
-    if (closed) return;
-    if (refused) onRefused();
-    else cancelReconnect = ports.after(delayMs, connect);
+  };
+
+  /** A half-open connection never says that it ended. Who has just woken waits until the old one had its chance. */
+  const replaceDead = (): void => {
+    const nowMs = clock.elapsedMs();
+    if (socket === undefined || nowMs - wokeMs < limits.resumeGraceMs) return;
+    if (nowMs - Math.max(lastHeardMs, socketSinceMs) < limits.deadAfterMs) return;
+    socket.close();
+    retry();
   };
 
   const stopBeat = ports.every(limits.heartbeatMs, () => {
     if (clock.beat() > 0) wokeMs = clock.elapsedMs();
+    replaceDead();
     judgeLink();
   });
   connect();
