@@ -37,7 +37,7 @@ export function apply(twin: Twin, event: TwinEvent): Twin {
     case 'refused':
       return withDevice(twin, event.device, event.wallMs, (device) => ({
         ...device,
-        refusal: { name: event.refusal, wallMs: event.wallMs },
+        refusals: withRefusal(device.refusals ?? [], event.refusal, event.wallMs),
       }));
     case 'link':
       return withDevice(twin, event.device, 0, (device) => ({ ...device, link: event.state }));
@@ -57,6 +57,11 @@ export function apply(twin: Twin, event: TwinEvent): Twin {
       return { ...twin, open: twin.open.map((alert) => (alert.id === event.alert ? answered(alert, event) : alert)) };
     case 'cleared':
       return cleared(twin, event);
+    case 'reworded': {
+      const { alert: id, parts, reason, plainReason } = event;
+      const open = twin.open.map((alert) => (alert.id === id ? { ...alert, parts, reason, plainReason } : alert));
+      return { ...twin, open };
+    }
     case 'system-off':
       return restarted(twin, event);
     case 'subject':
@@ -75,6 +80,11 @@ function withDevice(twin: Twin, id: string, wallMs: number, change: (device: Dev
   const known = twin.devices[id];
   if (known === undefined && Object.keys(twin.devices).length >= limits.devices) return twin;
   return { ...twin, devices: { ...twin.devices, [id]: change(known ?? newDevice(id, wallMs)) } };
+}
+
+function withRefusal(known: NonNullable<DeviceState['refusals']>, name: string, wallMs: number) {
+  const others = known.filter((one) => one.name !== name && wallMs - one.wallMs < silence.refusedHoldMs);
+  return [...others.slice(-(limits.refusalsPerDevice - 1)), { name, wallMs }];
 }
 
 /** Whether an epoch's frame already had its effect. */

@@ -4,7 +4,7 @@ import type { TwinCommand, TwinEvent } from './events.ts';
 import { limits } from './limits.ts';
 import { catchUp, clearing, raising } from './rules/physiology.ts';
 import { silenceConditions } from './rules/silence.ts';
-import type { DeviceState, Held, Twin } from './state.ts';
+import type { Alert, DeviceState, Held, Twin } from './state.ts';
 import type { Work } from './stepping.ts';
 import { emit, raise } from './stepping.ts';
 import { mayJudge } from './values.ts';
@@ -187,11 +187,19 @@ function technical(work: Work, command: Extract<TwinCommand, { kind: 'tick' }>):
   const holding = new Map(silenceConditions(work.twin, command).map((c) => [alertKey(c.rule, c.device), c]));
   for (const alert of work.twin.open) {
     if (alert.priority !== 'technical') continue;
-    if (!holding.delete(alertKey(alert.rule, alert.device))) {
+    const key = alertKey(alert.rule, alert.device);
+    const now = holding.get(key);
+    if (now === undefined || !tellsOf(alert.parts, now.parts)) {
+      // What goes on about more than was told is a new call, in words of its own: one alert names all of it.
       emit(work, { kind: 'cleared', alert: alert.id, atMs: command.nowMs });
+      continue;
     }
+    holding.delete(key);
+    const { parts, reason, plainReason } = now;
+    const isAsTold = alert.parts !== undefined && tellsOf(parts, alert.parts);
+    if (!isAsTold) emit(work, { kind: 'reworded', alert: alert.id, parts, reason, plainReason });
   }
-  for (const { rule, device, cause, reason, plainReason } of holding.values()) {
+  for (const { rule, device, cause, reason, plainReason, parts } of holding.values()) {
     raise(work, {
       rule,
       priority: 'technical',
@@ -199,11 +207,17 @@ function technical(work: Work, command: Extract<TwinCommand, { kind: 'tick' }>):
       cause,
       reason,
       plainReason,
+      parts,
       raisedAtMs: command.nowMs,
       contributors: [],
       readingId: null,
     });
   }
+}
+
+/** Whether an alert about `told` says it of all of `now`; null is everything. */
+function tellsOf(told: Alert['parts'], now: readonly string[] | null): boolean {
+  return told == null || (now?.every((part) => told.includes(part)) ?? false);
 }
 
 /** "2026-11-23 06:47". */

@@ -59,6 +59,14 @@ export type TwinEvent =
       readonly comment: string;
     }
   | { readonly kind: 'cleared'; readonly alert: string; readonly atMs: number }
+  /** A technical alert goes on about fewer parts: nobody is called again. */
+  | {
+      readonly kind: 'reworded';
+      readonly alert: string;
+      readonly parts: readonly string[] | null;
+      readonly reason: string;
+      readonly plainReason: string;
+    }
   /** The service was not running between the two data times. */
   | { readonly kind: 'system-off'; readonly fromMs: number; readonly toMs: number; readonly wallMs: number }
   | { readonly kind: 'subject'; readonly scale: 1 | 2; readonly ageYears: number | null };

@@ -4,6 +4,8 @@ export const limits = {
   slots: 80,
   devices: 16,
   streamsPerDevice: 32,
+  /** Kinds of refusal of one device that an alert can name at once. */
+  refusalsPerDevice: 16,
   /** Epochs of a device whose seen sequence numbers are kept: the present one, two overlapping, one recovered. */
   epochsPerDevice: 4,
   /** Chunks of 1,024 sequence numbers an epoch: 2^18 frames, an hour at 72 frames/s. */

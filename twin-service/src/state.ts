@@ -84,7 +84,8 @@ export interface DeviceState {
   /** Delay of the way in wall milliseconds: least in this epoch, and now. */
   readonly leastDelayMs: number | null;
   readonly delayMs: number;
-  readonly refusal: { readonly name: string; readonly wallMs: number } | null;
+  /** The last of each kind of refusal. A twin of an older journal has none. */
+  readonly refusals?: readonly { readonly name: string; readonly wallMs: number }[];
   /** Missing frames, those proved by a close apart. */
   readonly gaps: { readonly frames: number; readonly proved: number };
   readonly seen: readonly { readonly eh: string; readonly seen: Seen }[];
@@ -100,6 +101,8 @@ export interface Alert {
   readonly cause: SilenceCause | null;
   readonly reason: string;
   readonly plainReason: string;
+  /** Streams or refusals that a technical alert names; null = all there is. One of an older journal has none yet. */
+  readonly parts?: readonly string[] | null;
   /** Data time. */
   readonly raisedAtMs: number;
   /** Parameters that gave points when it was raised: all must be measured again before it may clear. */
@@ -193,7 +196,7 @@ export function newDevice(device: string, wallMs: number): DeviceState {
     newestSeq: -1,
     leastDelayMs: null,
     delayMs: 0,
-    refusal: null,
+    refusals: [],
     gaps: { frames: 0, proved: 0 },
     seen: [],
   };

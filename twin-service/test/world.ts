@@ -60,6 +60,12 @@ export function createBedside(patient = 'p1', subject: { scale?: 1 | 2; ageYears
     pass(ms: number) {
       nowMs += ms;
     },
+    /** Goes on from a kept twin, as after a restart. */
+    resume(kept: Twin, atMs: number, nextSeq: number) {
+      twin = kept;
+      nowMs = atMs;
+      seq = nextSeq;
+    },
     epoch(
       device: string,
       kind: string,

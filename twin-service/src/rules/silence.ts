@@ -13,6 +13,8 @@ export interface TechnicalCondition {
   readonly cause: SilenceCause | null;
   readonly reason: string;
   readonly plainReason: string;
+  /** Streams or refusals that it names; null = all there is. */
+  readonly parts: readonly string[] | null;
 }
 
 export interface SilenceInput {
@@ -44,10 +46,9 @@ export function silenceConditions(twin: Twin, input: SilenceInput): TechnicalCon
     // The last word of a device that fell silent stands: a strap taken off and then out of range is still off.
     out.push(...bodyConditions(twin, device, wallMs));
     if (!isQuiet && !isAtRest(device)) out.push(...heardConditions(twin, device, input));
-    const refusal = device.refusal;
-    if (refusal !== null && wallMs - refusal.wallMs < silence.refusedHoldMs) {
-      out.push(condition('refused', device, 0, [refusal.name]));
-    }
+    const refused = (device.refusals ?? []).filter((one) => wallMs - one.wallMs < silence.refusedHoldMs);
+    const names = refused.map((one) => one.name).sort();
+    if (names.length > 0) out.push(condition('refused', device, 0, names, names));
   }
   return out;
 }
@@ -61,6 +62,7 @@ function condition(
   device: DeviceState | null,
   forMs: number,
   names: readonly string[] = [],
+  parts: readonly string[] | null = null,
 ): TechnicalCondition {
   const words = technicalWords(cause, {
     kind: device?.kind ?? 'unknown',
@@ -75,7 +77,14 @@ function condition(
     cause: cause === 'refused' ? null : cause,
     reason: words.reason,
     plainReason: words.plain,
+    parts,
   };
+}
+
+function ofStreams(cause: TechnicalCause, device: DeviceState, forMs: number, streams: readonly StreamState[]) {
+  const names = streams.map((stream) => stream.name);
+  const parts = streams.map((stream) => String(stream.stream));
+  return condition(cause, device, forMs, names, parts);
 }
 
 function wayCondition(gatewayForMs: number, lagMs: number): TechnicalCondition | undefined {
@@ -94,22 +103,23 @@ function quiet(device: DeviceState, forMs: number): TechnicalCondition {
 function bodyConditions(twin: Twin, device: DeviceState, wallMs: number): TechnicalCondition[] {
   if (device.state === 'charging') return [];
   // Switched off, or back and not heard yet: nobody said that it was put on again, so the alert that stands goes on.
-  const stands = twin.open.some((alert) => alert.rule === 'silence-off-body' && alert.device === device.device);
-  if (device.state === 'shutdown' || (device.state === 'unknown' && stands))
-    return stands ? [condition('off-body', device, 0)] : [];
+  const standing = twin.open.find((alert) => alert.rule === 'silence-off-body' && alert.device === device.device);
+  const parts = standing?.parts ?? null;
+  const asItStands = standing === undefined ? [] : [{ ...condition('off-body', device, 0), parts }];
+  if (device.state === 'shutdown' || (device.state === 'unknown' && standing !== undefined)) return asItStands;
   if (device.state === 'off-body') {
     const forMs = wallMs - device.stateSinceWallMs;
-    return stands || forMs >= silence.offBodyMs ? [condition('off-body', device, forMs)] : [];
+    const isTold = standing !== undefined && parts === null;
+    return isTold || forMs >= silence.offBodyMs ? [condition('off-body', device, forMs)] : asItStands;
   }
   const bad = device.streams.filter(
     (stream) => stream.badSinceWallMs !== null && wallMs - stream.badSinceWallMs >= silence.offBodyMs && !stream.paused,
   );
-  const names = (list: readonly StreamState[]) => list.map((stream) => stream.name);
   const faulty = bad.filter((stream) => stream.fault);
   const loose = bad.filter((stream) => !stream.fault);
   const out: TechnicalCondition[] = [];
-  if (faulty.length > 0) out.push(condition('sensor-fault', device, 0, names(faulty)));
-  if (loose.length > 0) out.push(condition('off-body', device, 0, names(loose)));
+  if (faulty.length > 0) out.push(ofStreams('sensor-fault', device, 0, faulty));
+  if (loose.length > 0) out.push(ofStreams('off-body', device, 0, loose));
   return out;
 }
 
@@ -119,14 +129,7 @@ function heardConditions(twin: Twin, device: DeviceState, { wallMs, speed }: Sil
     const missing = device.streams.filter((stream) => isMissing(stream, wallMs, speed));
     if (missing.length > 0) {
       const forMs = wallMs - Math.min(...missing.map((stream) => stream.heardWallMs));
-      out.push(
-        condition(
-          'stream-missing',
-          device,
-          forMs,
-          missing.map((stream) => stream.name),
-        ),
-      );
+      out.push(ofStreams('stream-missing', device, forMs, missing));
     }
   }
   const waitsMs = device.unsealedSinceWallMs === null ? 0 : wallMs - device.unsealedSinceWallMs;
