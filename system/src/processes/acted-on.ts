@@ -1,4 +1,5 @@
 import type { CareEvent } from '@pulseseal/protocol';
+import { createSeenFrames } from './seen-frames.ts';
 
 /** Which frames' contents were handed to the twins, so that a frame acted on twice is seen from outside both. */
 export interface ActedOn {
@@ -7,20 +8,13 @@ export interface ActedOn {
 }
 
 export function createActedOn(): ActedOn {
-  const byEpoch = new Map<string, Set<number>>();
+  const seen = createSeenFrames();
   let duplicates = 0;
   return {
     note(events) {
       for (const event of events) {
         if (event.kind !== 'readings' && event.kind !== 'heartbeat') continue;
-        const name = `${event.device}.${event.eh}`;
-        let seen = byEpoch.get(name);
-        if (seen === undefined) {
-          seen = new Set();
-          byEpoch.set(name, seen);
-        }
-        if (seen.has(event.seq)) duplicates++;
-        else seen.add(event.seq);
+        if (!seen.note(event.device, event.eh, event.seq)) duplicates++;
       }
     },
     get duplicates() {
