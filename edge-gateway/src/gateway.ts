@@ -343,7 +343,10 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       maySubscribe: (session, filter) => maySubscribe(border, own(session), filter),
       subscribed: (session, filter) => void subscribed(border, own(session), filter),
       gone(session) {
-        if (border.sessions.get(session.identity) === session) border.sessions.delete(session.identity);
+        if (border.sessions.get(session.identity) !== session) return;
+        border.sessions.delete(session.identity);
+        // One that it would have taken over must not go on unknown here.
+        broker.disconnect(session.identity);
       },
       refused: (reason) => instruments.doors.add(1, reason),
     };

@@ -240,6 +240,11 @@ function aedesOptions(
         })
         .then(
           (session) => {
+            if (client.closed) {
+              // It never was the broker's client, which will not tell its end.
+              if (session !== undefined) handlers.gone(session, false);
+              return;
+            }
             if (session !== undefined) (client as Attached).session = session;
             // The parser keeps the whole CONNECT: 8 kB of password for as long as the connection lives.
             (client as Attached)._parser.settings.password = undefined;
