@@ -274,20 +274,6 @@ describe('a full memory', () => {
   });
 });
 
-describe('clocks', () => {
-  it('that part by two seconds make a new epoch, at most one in ten minutes [TIME-3]', async () => {
-    const world = createWorld();
-    await world.enrol();
-    await world.run(1000);
-    world.clock.stepWall(3 * 86_400_000);
-    await world.until('a new epoch', () => epochs(world).length === 2 && world.device.state === 'live');
-    expect(epochs(world)[1]![1].open.reason).toBe(OPEN_REASON.clockStep);
-    world.clock.stepWall(-60_000);
-    await world.run(5000);
-    expect(epochs(world).length).toBe(2);
-  });
-});
-
 describe('whatever happens', () => {
   it('no key and nonce seal two plaintexts, over random reboots, outages and rekeys [FRAME-7]', async () => {
     const runs = Number(process.env.PULSESEAL_LONG ?? 0) > 0 ? 60 : 8;

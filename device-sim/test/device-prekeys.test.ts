@@ -66,7 +66,7 @@ it('an epoch that could not be built is built later, with the samples that waite
     }),
   });
   await world.enrol();
-  fails = 3;
+  fails = 1;
   world.agent.send(world.manifest(2));
   await world.run(500);
   expect(world.device.state).toBe('rotating');

@@ -30,6 +30,7 @@ import type { LinkedEpoch } from './downlink.ts';
 import { readDownlink } from './downlink.ts';
 import { buildEpoch, type EpochPlan, eraseChains } from './epoch.ts';
 import { epochAccounts } from './epoch-accounts.ts';
+import { createEpochClock } from './epoch-clock.ts';
 import { currentTransportKey, type Identity, loginPassword } from './identity.ts';
 import { deviceLimits } from './limits.ts';
 import type { DeviceMemory } from './memory.ts';
@@ -93,18 +94,20 @@ const byeWaitMs = 1_000;
 interface PendingSample {
   readonly stream: number;
   readonly data: SampleData;
-  readonly atMs: number;
+  /** On the epoch clock: survives steps of the wall clock. */
+  readonly stampMs: number;
   readonly urgent: boolean;
 }
 
 /** What a claimed device does: epochs, segments, frames, and what comes down. */
 export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
-  const { wall, data, link, crypto, memory, identity, notify, log } = ports;
+  const { wall, link, crypto, memory, identity, notify, log } = ports;
   const counts: EngineCounts = { refusals: {}, lateSamples: 0, refusedSamples: 0, pendingDropped: 0, epochs: 0 };
   const wanted = settings.streams;
   const streams = settings.profile.streams.filter((s: ProfileStream) => wanted === undefined || wanted.includes(s.id));
   const streamById = new Map<number, ProfileStream>(streams.map((stream) => [stream.id, stream]));
   const trust = createTrust(memory, identity.thumbprint, ports, settings.clockSource);
+  const time = createEpochClock(wall, ports.data);
   const jitter = ((identity.thumbprint[30]! << 8) | identity.thumbprint[31]!) / 65_536;
 
   let state: DeviceState = 'idle';
@@ -126,12 +129,11 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   let sensor: SensorState = { contact: true, worn: 'worn', batteryPercent: null };
   let limits = { frameBytes: 16_384, maxFrames: settings.maxSegmentFrames, segmentMs: settings.segmentMs };
   let due = { beatMs: 0, segmentMs: 0, epochMs: 0, flushMs: 0 };
-  let t0Ms = 0;
-  let lastDt = 0;
   let startedMs = 0;
   /** No epoch is opened before: the last try failed. */
   let retryAtMs = Number.NEGATIVE_INFINITY;
-  let clockGapMs = wall.nowMs() - wall.monotonicMs();
+  /** An epoch ended because the clocks parted, and the next one has not had its turn yet. */
+  let stepped = false;
   let laterManifest: Uint8Array | undefined;
   let cancelTick = () => {};
 
@@ -203,15 +205,10 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       ),
   });
 
-  const dtOf = (atMs: number): number => {
-    const dt = Math.round(atMs - t0Ms);
+  const dtOf = (stampMs: number): number => {
+    const dt = time.dtOf(stampMs);
     if (dt < 0) counts.lateSamples++;
-    lastDt = Math.max(lastDt, dt);
     return Math.max(0, dt);
-  };
-  const dtNow = () => {
-    lastDt = Math.max(lastDt, Math.round(data.nowMs() - t0Ms));
-    return lastDt;
   };
   const beatState = (): BeatState => ({
     batteryPercent: sensor.batteryPercent === null ? null : Math.round(sensor.batteryPercent),
@@ -224,14 +221,17 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     if (sealed.dropped.length > 0) repairs.note(sealed.dropped);
   };
   const beat = (open: Sealer) => {
-    queue(open.spool, open.beat(beatState(), dtNow()));
+    queue(open.spool, open.beat(beatState(), time.dtNow()));
     due.beatMs = wall.monotonicMs() + settings.heartbeatMs;
   };
   /** Last heartbeat and close of the open segment; with `last`, of the epoch. */
   const closeSegment = (open: Sealer, last: CloseLast | undefined, urgent: boolean) => {
     move('segment-end');
     beat(open);
-    const { sg } = open.close(dtNow(), last);
+    signClosed(open, last, urgent);
+  };
+  const signClosed = (open: Sealer, last: CloseLast | undefined, urgent: boolean) => {
+    const { sg } = open.close(time.dtNow(), last);
     uplink.put(urgent ? 'urgent' : 'current', { epoch: open.spool, kind: 'close', number: sg });
     due.segmentMs = wall.monotonicMs() + limits.segmentMs;
   };
@@ -243,9 +243,28 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     const open = sealer;
     if (open === undefined) return;
     closeSegment(open, last, false);
+    leave(open, next);
+  };
+  const leave = (open: Sealer, next: 'rotate' | 'stop') => {
     sealer = undefined;
     memory.lastClose = open.spool.lastCloseHash ?? memory.lastClose;
     move(next);
+  };
+  /**
+   * Before anything is sealed: when the clocks parted, the keys may be a copy's too. They are dropped without one more
+   * heartbeat, and what was sealed is closed over its leaves, as after a reboot.
+   */
+  const leaveIfParted = () => {
+    const open = sealer;
+    if (open === undefined || !time.hasParted()) return;
+    stepped = true;
+    move('segment-end');
+    if (open.segmentFrames > 0) signClosed(open, CLOSE_LAST.clockStep, false);
+    else {
+      open.erase();
+      spool.end(open.spool);
+    }
+    leave(open, 'rotate');
   };
 
   const suiteAllowed = () => trust.manifest?.body.suites.includes(settings.profile.suite) === true;
@@ -261,8 +280,11 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   const planEpoch = (reason: OpenReason): EpochPlan => {
     const manifest = trust.manifest!;
     const unheard = current !== undefined && !current.spool.accepted && !connected;
-    const salvaged = salvage.due.map((sample) => sample.atMs);
-    const beacon = unheard || salvaged.length > 0 ? undefined : usableBeacon();
+    const waiting = [...salvage.due, ...pending].map((sample) => sample.stampMs);
+    const usable = unheard || salvage.due.length > 0 ? undefined : usableBeacon();
+    // What waited for longer than a gateway lets pass as the present goes up as history, with its own times.
+    const skewMs = usable?.body.limits.skewMs ?? 0;
+    const beacon = waiting.some((stampMs) => time.ageMs(stampMs) > skewMs) ? undefined : usable;
     const b = beacon?.body.limits;
     limits = {
       frameBytes: b === undefined ? 16_384 : Math.max(deviceLimits.minFrameBytes, b.maxFrameBytes),
@@ -278,7 +300,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       manifest,
       wraps: wrapDecisions(trust.view()!),
       previousClose: memory.lastClose,
-      clock: { t0Ms: Math.floor(Math.min(data.nowMs(), ...salvaged)), uncertaintyMs: 50, source: settings.clockSource },
+      clock: { t0Ms: time.start(waiting), uncertaintyMs: 50, source: settings.clockSource },
       maxFrames: limits.maxFrames,
       segmentMs: limits.segmentMs,
       heartbeatMs: settings.heartbeatMs,
@@ -296,14 +318,17 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   };
   const openNext = async (reason: OpenReason, last: CloseLast): Promise<void> => {
     if (building || stopping || trust.manifest === undefined) return;
+    leaveIfParted();
     if (!suiteAllowed()) {
       refused('suite-refused');
       // What is open is sealed to readers that the new manifest may have left out: it ends all the same.
-      endEpoch(CLOSE_LAST.manifest, 'stop');
+      if (sealer !== undefined) endEpoch(CLOSE_LAST.manifest, 'stop');
+      else if (state === 'rotating') move('stop');
       uplink.pump();
       return;
     }
     building = true;
+    stepped = false;
     try {
       if (sealer !== undefined) endEpoch(last, 'rotate');
       else move('build');
@@ -312,12 +337,13 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       const plan = planEpoch(reason);
       ports.save();
       const keys = await buildEpoch(plan, memory.deviceSecret, identity.signer, ports);
-      if (stopping) eraseChains(keys);
+      if (time.hasParted()) stepped = true;
+      if (stopping || stepped) eraseChains(keys);
       else begin(keys);
     } finally {
       building = false;
     }
-    if (stopping) return;
+    if (stopping || sealer === undefined) return;
     for (const sample of salvage.takeDue()) sealSample(sample);
     flushPending();
     // A manifest that came while the epoch was being built has its say at once.
@@ -349,9 +375,6 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       refused('prekey-refused');
       notify({ kind: 'bad-prekey', rid });
     }
-    t0Ms = keys.plan.clock.t0Ms;
-    lastDt = 0;
-    clockGapMs = wall.nowMs() - wall.monotonicMs();
     sealer = createSealer(keys, kept, { spool, signer: identity.signer, crypto }, settings);
     const nowMs = wall.monotonicMs();
     const epochMs = Math.min(settings.epochMs, keys.plan.manifest.body.policy.maxEpochS * 1000);
@@ -391,7 +414,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       counts.refusedSamples++;
       return 'too-large';
     }
-    queue(open.spool, open.data(stream, payload, dtOf(sample.atMs), sample.urgent));
+    queue(open.spool, open.data(stream, payload, dtOf(sample.stampMs), sample.urgent));
     if (newestAccepted === undefined) salvage.keep(open.spool.eh, sample);
     // A card and the heartbeat may still come into the segment.
     if (sample.urgent || open.segmentFrames + 2 >= limits.maxFrames) {
@@ -415,6 +438,10 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     if (!started || sealer !== undefined || building || stopping || !suiteAllowed()) return;
     const nowMs = wall.monotonicMs();
     if (nowMs < retryAtMs) return;
+    if (stepped) {
+      if (replies.mayForce('clock')) rotate(OPEN_REASON.clockStep, CLOSE_LAST.clockStep);
+      return;
+    }
     const waited = nowMs - startedMs > beaconWaitMs;
     if (usableBeacon() !== undefined || waited)
       rotate(counts.epochs === 0 ? OPEN_REASON.boot : OPEN_REASON.recovery, CLOSE_LAST.timer);
@@ -447,13 +474,14 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       {
         clientId: deviceText(identity.thumbprint),
         password(exporter) {
-          const transport = currentTransportKey(memory.transport, identity.signer, ports);
+          const nowMs = trust.earliestNowMs();
+          const transport = currentTransportKey(memory.transport, identity.signer, nowMs, ports);
           if (transport !== memory.transport) {
             memory.transport = transport;
             ports.save();
           }
           const gateway = trust.beacon()?.body.gateway ?? trust.manifest!.body.gateways[0]!;
-          return loginPassword(transport, identity.thumbprint, gateway, exporter, ports);
+          return loginPassword(transport, identity.thumbprint, gateway, exporter, nowMs, ports);
         },
         will: { topic: identity.topic('w'), bytes: encodeGone() },
       },
@@ -557,11 +585,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
 
   const tick = () => {
     const nowMs = wall.monotonicMs();
-    const gapMs = wall.nowMs() - nowMs;
-    if (Math.abs(gapMs - clockGapMs) > deviceLimits.suspendMs) {
-      clockGapMs = gapMs;
-      if (sealer !== undefined && replies.mayForce('clock')) rotate(OPEN_REASON.clockStep, CLOSE_LAST.clockStep);
-    }
+    leaveIfParted();
     const open = sealer;
     if (open !== undefined && !building) {
       if (salvage.due.length > 0) rotate(OPEN_REASON.recovery, CLOSE_LAST.rekey);
@@ -635,6 +659,9 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       if (stopping) return isDrained();
       const endMs = wall.monotonicMs() + drainMs;
       while (building && wall.monotonicMs() < endMs) await sleep(wall, 20);
+      leaveIfParted();
+      // What waits for a turn of the clocks is sealed before the end.
+      if (stepped && pending.length > 0) await openNext(OPEN_REASON.clockStep, CLOSE_LAST.clockStep).catch(() => {});
       flushPending();
       stopping = true;
       if (sealer !== undefined) endEpoch(CLOSE_LAST.shutdown, 'stop');
@@ -659,8 +686,9 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     send(stream: number, sample: SampleData, options: { atMs?: number; urgent?: boolean } = {}): SendResult {
       if (stopping) return 'stopped';
       if (!streamById.has(stream)) return 'unknown-stream';
-      const atMs = options.atMs ?? data.nowMs();
-      const result = sealSample({ stream, data: sample, atMs, urgent: options.urgent ?? false });
+      leaveIfParted();
+      const stampMs = time.stamp(options.atMs);
+      const result = sealSample({ stream, data: sample, stampMs, urgent: options.urgent ?? false });
       uplink.pump();
       return result;
     },

@@ -11,7 +11,7 @@ import {
   signBody,
   topic,
 } from '@pulseseal/protocol';
-import type { Clock, Random } from '@pulseseal/runtime';
+import type { Random } from '@pulseseal/runtime';
 
 /** What a device has from its maker: never changes. */
 export interface FactoryIdentity {
@@ -28,8 +28,8 @@ export interface FactoryIdentity {
 /** Days a transport key lives (section 3), and how long before its end it is replaced. */
 const transportLifeMs = 30 * 86_400_000;
 const transportRenewMs = 86_400_000;
-/** Without TLS the token is bound by time alone (section 12): at most 10 min ahead. */
-const tokenLifeMs = 600_000;
+/** Without TLS the token is bound by time alone (section 12), at most 10 min ahead: the middle lets a clock err either way. */
+const tokenLifeMs = 300_000;
 
 /** An identity key with the topics that belong to it. */
 export interface Identity {
@@ -58,9 +58,9 @@ export interface TransportKey {
 export function currentTransportKey(
   kept: TransportKey | null,
   identity: MessageSigner,
-  ports: { readonly wall: Clock; readonly random: Random; readonly crypto: CryptoProvider },
+  nowMs: number,
+  ports: { readonly random: Random; readonly crypto: CryptoProvider },
 ): TransportKey {
-  const nowMs = ports.wall.nowMs();
   const tooFar = kept !== null && kept.untilMs > nowMs + transportLifeMs;
   if (kept !== null && kept.untilMs > nowMs + transportRenewMs && !tooFar) return kept;
   const seed = ports.random.bytes(32);
@@ -86,12 +86,13 @@ export function loginPassword(
   identity: Uint8Array,
   gateway: Uint8Array,
   exporter: Uint8Array | undefined,
-  ports: { readonly wall: Clock; readonly crypto: CryptoProvider },
+  nowMs: number,
+  ports: { readonly crypto: CryptoProvider },
 ): Uint8Array {
   const signer = createMessageSigner('ML-DSA-44', transport.seed, ports.crypto);
   const token = signBody(
     'token',
-    { identity, gateway, expiresMs: Math.round(ports.wall.nowMs()) + tokenLifeMs, exporter: exporter ?? null },
+    { identity, gateway, expiresMs: Math.round(nowMs) + tokenLifeMs, exporter: exporter ?? null },
     signer,
   );
   return encodeItem([transport.session, token]);

@@ -29,8 +29,10 @@ export const deviceLimits = {
   maxRepairItems: 4_096,
   /** A nack for the same thing is answered at most this often [9]. */
   nackIntervalMs: 4_500,
-  /** Forced new epochs (rekey, refused frame, clock step) at most this often [5, 12, 16]. */
+  /** Forced new epochs (rekey, refused frame) at most one in this time, each [5, 12, 16]. */
   forcedEpochIntervalMs: 600_000,
+  /** For clock steps so many in it: a step and its correction must not stop the stream, and nothing is sealed meanwhile. */
+  clockStepsAtOnce: 3,
   /** `lost` is sent at most this often [16]. */
   lostIntervalMs: 60_000,
   /** Keys of the previous epoch are kept this long after the next `accept` [3]. */

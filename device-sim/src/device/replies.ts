@@ -70,7 +70,7 @@ export interface ReplyPorts {
 const dayMs = 86_400_000;
 
 export function createReplies(p: ReplyPorts): Replies {
-  const forcedAtMs = new Map<string, number>();
+  const forcedAtMs = new Map<string, readonly number[]>();
   const nackAtMs = new Map<string, number>();
   const deaf = new Map<string, number>();
   let wishBeacon = false;
@@ -79,9 +79,10 @@ export function createReplies(p: ReplyPorts): Replies {
 
   const mayForce: Replies['mayForce'] = (cause) => {
     const nowMs = p.wall.monotonicMs();
-    const last = forcedAtMs.get(cause) ?? Number.NEGATIVE_INFINITY;
-    if (nowMs - last < deviceLimits.forcedEpochIntervalMs) return false;
-    forcedAtMs.set(cause, nowMs);
+    const since = nowMs - deviceLimits.forcedEpochIntervalMs;
+    const recent = (forcedAtMs.get(cause) ?? []).filter((atMs) => atMs > since);
+    if (recent.length >= (cause === 'clock' ? deviceLimits.clockStepsAtOnce : 1)) return false;
+    forcedAtMs.set(cause, [...recent, nowMs]);
     return true;
   };
   const refetch = () => {

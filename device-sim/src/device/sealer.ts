@@ -35,6 +35,8 @@ export interface Sealer {
   beat(state: BeatState, dt: number): Sealed;
   /** The last heartbeat must be sealed before; signs the close and moves the ratchets on (or ends them). */
   close(dt: number, last: CloseLast | undefined): { readonly sg: number; readonly raw: Uint8Array };
+  /** Nothing can be sealed any more: keys of the open segment and chains are gone. */
+  erase(): void;
 }
 
 export interface Sealed {
@@ -105,6 +107,10 @@ export function createSealer(
     frames: parts.flatMap((part) => (part === undefined ? [] : [part.frame])),
     dropped: parts.flatMap((part) => part?.dropped ?? []),
   });
+  const erase = () => {
+    for (const key of keys.values()) key.erase();
+    for (const chain of epoch.chains.values()) chain.erase();
+  };
   beginSegment(0);
   return {
     epoch,
@@ -140,11 +146,14 @@ export function createSealer(
       const raw = signClose(spoolEpoch, closed, lastClose, dt, last, { signer, crypto }, options.inlineLeaves);
       lastClose = crypto.sha256(raw);
       spool.close(spoolEpoch, closed.number, raw, lastClose, last !== undefined);
-      for (const key of keys.values()) key.erase();
-      if (last === undefined) beginSegment(closed.number + 1);
-      else for (const chain of epoch.chains.values()) chain.erase();
+      if (last !== undefined) erase();
+      else {
+        for (const key of keys.values()) key.erase();
+        beginSegment(closed.number + 1);
+      }
       return { sg: closed.number, raw };
     },
+    erase,
   };
 }
 

@@ -39,6 +39,8 @@ export interface Trust {
   offerManifest(bytes: Uint8Array): Offer;
   offerBeacon(bytes: Uint8Array): Offer;
   view(): ManifestView | undefined;
+  /** The own clock, but never before the manifest's begin plus its age: a login must not fail for a clock that is behind. */
+  earliestNowMs(): number;
   /** Authenticated err 5: holds until the next manifest. */
   noteUnknown(): void;
   /** Writes the age into the memory (which the caller then saves). */
@@ -134,6 +136,7 @@ export function createTrust(
             trustedNowMs: clockSource >= 2 ? wall.nowMs() : undefined,
             unknownToLedger,
           },
+    earliestNowMs: () => Math.max(wall.nowMs(), manifest === undefined ? 0 : manifest.body.validFromMs + ageMs()),
     noteUnknown() {
       unknownToLedger = true;
     },

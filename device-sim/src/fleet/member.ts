@@ -52,7 +52,8 @@ export function createMember(
   /** Data time of one pull, adapted to what the body gives. */
   let spanMs = 1_000;
   // The device lives in its body's time: under back-pressure both fall behind together and no stamp runs ahead.
-  const own: Clock = { ...ports.data, nowMs: () => (originMs === undefined ? ports.data.nowMs() : originMs + livedMs) };
+  const nowMs = () => (originMs === undefined ? ports.data.nowMs() : originMs + livedMs);
+  const own: Clock = { ...ports.data, nowMs, monotonicMs: nowMs };
   const device = createDevice(
     {
       link: ports.link(name),

@@ -1,0 +1,54 @@
+import type { Clock } from '@pulseseal/runtime';
+import { deviceLimits } from './limits.ts';
+
+/**
+ * Time of one device. Events are stamped on the monotonic data clock, so that a step of the wall clock moves none of them
+ * against another (SPEC clauses FRAME-1, TIME-2); wall time is read once an epoch, for its t0.
+ */
+export interface EpochClock {
+  /** Monotonic data time, ms, of an event: now, or at `atMs` as the data clock reads at this moment. */
+  stamp(atMs?: number): number;
+  /** How long ago it was. */
+  ageMs(stampMs: number): number;
+  /** A new epoch is planned: its t0 (wall time, whole ms), which is now or the time of the oldest event that waits. */
+  start(waiting: readonly number[]): number;
+  /** Since t0, whole ms; negative for what came before it. */
+  dtOf(stampMs: number): number;
+  /** Not below any dt of the epoch. */
+  dtNow(): number;
+  /**
+   * Wall and monotonic clock parted since the epoch was planned: the memory slept or is a copy, so its keys may have sealed
+   * something else meanwhile (FRAME-7), or t0 is wrong.
+   */
+  hasParted(): boolean;
+}
+
+export function createEpochClock(wall: Clock, data: Clock): EpochClock {
+  const gap = () => wall.nowMs() - wall.monotonicMs();
+  let gapMs = gap();
+  let zeroMs = data.monotonicMs();
+  let lastDt = 0;
+  const dtOf = (stampMs: number) => {
+    const dt = Math.round(stampMs - zeroMs);
+    lastDt = Math.max(lastDt, dt);
+    return dt;
+  };
+  return {
+    stamp: (atMs) => data.monotonicMs() + (atMs === undefined ? 0 : atMs - data.nowMs()),
+    ageMs: (stampMs) => data.monotonicMs() - stampMs,
+    start(waiting) {
+      const [nowMs, monotonicMs] = [data.nowMs(), data.monotonicMs()];
+      const t0Ms = Math.floor(nowMs - (monotonicMs - Math.min(monotonicMs, ...waiting)));
+      zeroMs = monotonicMs - (nowMs - t0Ms);
+      lastDt = 0;
+      gapMs = gap();
+      return t0Ms;
+    },
+    dtOf,
+    dtNow() {
+      dtOf(data.monotonicMs());
+      return lastDt;
+    },
+    hasParted: () => Math.abs(gap() - gapMs) > deviceLimits.suspendMs,
+  };
+}
