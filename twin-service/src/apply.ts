@@ -189,6 +189,7 @@ function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
       state: device.state === 'shutdown' ? 'unknown' : device.state,
       farewell: null,
       newestSeq: -1,
+      beatSeq: -1,
       unsealedSinceWallMs: null,
       leastDelayMs: null,
       delayMs: 0,
@@ -198,27 +199,44 @@ function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
 }
 
 function heartbeat(twin: Twin, { care, wallMs, nowMs, delayMs }: Event<'heartbeat'>): Twin {
-  const next = withDevice(twin, care.device, wallMs, (device) => ({
+  const next = withDevice(twin, care.device, wallMs, (device) => {
+    const heard: DeviceState = {
+      ...device,
+      seen: withFrameSeen(device, care.eh, care.seq),
+      heardWallMs: wallMs,
+      heardMs: Math.max(device.heardMs, nowMs),
+      newestSeq: care.eh === device.eh ? Math.max(device.newestSeq, care.seq) : device.newestSeq,
+      link: device.link === 'no-session' || device.link === 'not-forwarded' ? 'unknown' : device.link,
+      ...delays(device, delayMs),
+    };
+    // An older one that comes late says nothing about now.
+    const isNewest = device.eh === null || (care.eh === device.eh && care.seq > (device.beatSeq ?? -1));
+    return isNewest ? told(heard, care, wallMs) : heard;
+  });
+  return { ...next, nowMs: Math.max(next.nowMs, nowMs) };
+}
+
+/** The device after its newest heartbeat. What could not be heard meanwhile is waited for from now on. */
+function told(device: DeviceState, care: Event<'heartbeat'>['care'], wallMs: number): DeviceState {
+  const isBack = care.state === 'worn' && device.state !== 'worn' && device.state !== 'unknown';
+  const streams = device.streams.map((stream): StreamState => {
+    const entry = care.streams.find((known) => known.stream === stream.stream);
+    const { contact, fault, paused } = entry ?? stream;
+    const bad = entry === undefined ? stream.badSinceWallMs !== null : fault || !contact;
+    const isHeardAnew = isBack || ((stream.badSinceWallMs !== null || stream.paused) && !bad && !paused);
+    const badSinceWallMs = bad ? (stream.badSinceWallMs ?? wallMs) : null;
+    const heardWallMs = isHeardAnew ? wallMs : stream.heardWallMs;
+    return { ...stream, contact, fault, paused, badSinceWallMs, heardWallMs };
+  });
+  return {
     ...device,
-    seen: withFrameSeen(device, care.eh, care.seq),
-    heardWallMs: wallMs,
-    heardMs: Math.max(device.heardMs, nowMs),
-    newestSeq: care.eh === device.eh ? Math.max(device.newestSeq, care.seq) : device.newestSeq,
+    beatSeq: care.seq,
     state: care.state,
     stateSinceWallMs: care.state === device.state ? device.stateSinceWallMs : wallMs,
     farewell: care.state === 'shutdown' ? { eh: care.eh, seq: care.seq, sealed: false } : null,
     battery: care.battery,
-    link: device.link === 'no-session' || device.link === 'not-forwarded' ? 'unknown' : device.link,
-    ...delays(device, delayMs),
-    streams: device.streams.map((stream) => {
-      const told = care.streams.find((entry) => entry.stream === stream.stream);
-      if (told === undefined) return stream;
-      const { contact, fault, paused } = told;
-      const bad = fault || !contact;
-      return { ...stream, contact, fault, paused, badSinceWallMs: bad ? (stream.badSinceWallMs ?? wallMs) : null };
-    }),
-  }));
-  return { ...next, nowMs: Math.max(next.nowMs, nowMs) };
+    streams,
+  };
 }
 
 function answered(alert: Alert, event: Event<'acknowledged'>): Alert {

@@ -81,6 +81,8 @@ export interface DeviceState {
   readonly unsealedSinceWallMs: number | null;
   /** Highest sequence number of the present epoch seen live. */
   readonly newestSeq: number;
+  /** That of its newest heartbeat; a twin of an older journal has none. */
+  readonly beatSeq?: number;
   /** Delay of the way in wall milliseconds: least in this epoch, and now. */
   readonly leastDelayMs: number | null;
   readonly delayMs: number;
@@ -194,6 +196,7 @@ export function newDevice(device: string, wallMs: number): DeviceState {
     streams: [],
     unsealedSinceWallMs: null,
     newestSeq: -1,
+    beatSeq: -1,
     leastDelayMs: null,
     delayMs: 0,
     refusals: [],

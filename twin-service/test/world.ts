@@ -157,13 +157,14 @@ export function createBedside(patient = 'p1', subject: { scale?: 1 | 2; ageYears
       device: string,
       state: 'worn' | 'off-body' | 'charging' | 'shutdown' = 'worn',
       streams: { stream: number; contact?: boolean; fault?: boolean; paused?: boolean }[] = [],
+      options: { seq?: number; eh?: string } = {},
     ) {
       return observe({
         kind: 'heartbeat',
         patient,
         device,
-        eh: 'e1',
-        seq: seq++,
+        eh: options.eh ?? twin.devices[device]?.eh ?? 'e1',
+        seq: options.seq ?? seq++,
         atMs: nowMs,
         arrivedMs: nowMs,
         battery: 80,
