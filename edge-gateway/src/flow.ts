@@ -101,8 +101,8 @@ export function createFlow(border: Border, desk: RecipientDesk): PublishHandler 
   return (session, packet, done) => {
     const { topic, payload } = packet;
     if (!session.publishes.take(border.wall.monotonicMs())) {
-      const number = session.publishes.waitMs(border.wall.monotonicMs());
-      return done(refused(border, session, new Refusal('rate'), { eh: new Uint8Array(8), number }));
+      const waitMs = session.publishes.waitMs(border.wall.monotonicMs());
+      return done(refused(border, session, new Refusal('rate'), { eh: new Uint8Array(8), waitMs }));
     }
     // The hot path first: one comparison of strings.
     if (topic === session.topics.up) return receiveFrame(border, session, payload, done);

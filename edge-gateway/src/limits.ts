@@ -14,6 +14,8 @@ export const MAX_TOPIC_CHARACTERS = 64;
 export const MAX_SUBSCRIPTIONS = 3_000;
 /** Protocol section 26: frames that wait for their open, a device. */
 export const MAX_EARLY_FRAMES = 64;
+/** What is full empties within a second or two: early frames, a disk's queue, the wait that a `rate` names. */
+export const RATE_WAIT_MS = 1_000;
 /** Epochs with keys in memory, a device (section 3). */
 export const MAX_LIVE_EPOCHS = 2;
 /** Epochs of a device that come by bulk at a time: enough for one being read while another ends. */

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CTL, ehOf, encodeBulk, encodeRepair, parseNack, parseProgress } from '@pulseseal/protocol';
+import { CTL, ERR, ehOf, encodeBulk, encodeRepair, parseErr, parseNack, parseProgress } from '@pulseseal/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rawEpoch } from './raw-device.ts';
 import { createWorld, crypto, random, until, type World } from './world.ts';
@@ -37,6 +37,26 @@ describe('what the gateway keeps', () => {
     expect(account).toMatchObject({ stored: [[1, 9]], sealed: [[1, 9]], doubled: 0 });
     expect(await world.metric('edge_duplicates_total')).toBe(1);
     expect(await world.metric('edge_opens_total', 'slow')).toBe(0);
+  });
+
+  it('tells a device that comes back with a long backlog to wait a second, not as many ms as the number of its frame', async () => {
+    const circle = await world.circle();
+    const { topics } = circle.device;
+    const { client, epoch } = await world.live(circle);
+    for (let seq = 50_000; seq < 50_003; seq++) await client.publish(topics.u, epoch.frame({ seq }).raw);
+    await world.restart();
+    const back = await world.connect(circle.device);
+    await back.subscribe(topics.d);
+    // More at once than wait for an epoch that is read back.
+    for (let i = 0; i < 200; i++)
+      back.mqtt.publish(topics.u, Buffer.from(epoch.frame({ seq: 50_010 + i }).raw), { qos: 0 });
+    const waits = () =>
+      back.messages
+        .filter(({ topic, payload }) => topic === topics.d && epoch.read(payload).mt === CTL.err)
+        .map(({ payload }) => parseErr(epoch.read(payload).content))
+        .filter(({ code }) => code === ERR.rate);
+    await until(() => waits().length > 0);
+    expect(new Set(waits().map(({ number }) => number))).toEqual(new Set([1_000]));
   });
 
   it('makes its index again from the journal alone, with the same places in the evidence log', async () => {

@@ -2,6 +2,7 @@ import { type ErrCode, ehOf, Refusal, type RefusalName } from '@pulseseal/protoc
 import { Failure } from '@pulseseal/runtime';
 import type { Border } from '../border.ts';
 import { errCodeOf } from '../control.ts';
+import { RATE_WAIT_MS } from '../limits.ts';
 import type { PublishVerdict } from '../ports.ts';
 import type { ClientSession, EpochState } from '../state.ts';
 
@@ -10,7 +11,10 @@ export interface RefusedMessage {
   /** The epoch whose own tag on the message was right: only then may an err 1 drop anything (section 12). */
   readonly authentic?: EpochState | undefined;
   readonly about?: Uint8Array | undefined;
+  /** The frame's, or the segment's. */
   readonly number?: number | undefined;
+  /** After a `rate`: when to come again. */
+  readonly waitMs?: number | undefined;
   readonly meant?: Uint8Array | undefined;
   /** An opening or its keys: a device that rebooted has no keys of older epochs, so only a hint reaches it (section 12). */
   readonly isBeforeAccept?: boolean;
@@ -45,7 +49,7 @@ export function refused(
     const under =
       message.authentic ??
       (HINTED.has(code) || message.isBeforeAccept === true ? undefined : device.live.find((e) => e.isAccepted));
-    const number = name === 'rate' ? (message.number ?? 1_000) : message.number;
+    const number = name === 'rate' ? (message.waitMs ?? RATE_WAIT_MS) : message.number;
     border.control.err(device, {
       err: {
         code,
