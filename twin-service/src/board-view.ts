@@ -7,7 +7,7 @@ import { isAtRest } from './state.ts';
 import { trendValues } from './trend.ts';
 import type { ClinicalView } from './vitals.ts';
 import { expiresAtMs, heldOf, parameterOf, staleAtMs, viewOf } from './vitals.ts';
-import { contributorWords, parameterNames, reasonWords, restWords } from './words.ts';
+import { contributorWords, laterWords, parameterNames, reasonWords, restWords } from './words.ts';
 
 /** What the board has room for, in its order: short name and the codes that may fill it, best first. */
 const shownVitals = [
@@ -59,7 +59,13 @@ export function shownPatient(twin: Twin, entry: PatientEntry, nowMs: number): Sh
     sparklines: sparklines(twin, values, nowMs),
     devices: Object.values(twin.devices).map(shownDevice),
     restingSinceMs: restingSinceMs(twin),
-    alerts: [...twin.open, ...twin.cleared.slice(-10).reverse()].map((alert) => shownAlert(twin, alert)),
+    alerts: [
+      ...twin.open.map((alert) => ({ ...shownAlert(twin, alert), reason: presentReason(alert, view, nowMs) })),
+      ...twin.cleared
+        .slice(-10)
+        .reverse()
+        .map((alert) => shownAlert(twin, alert)),
+    ],
   };
 }
 
@@ -186,17 +192,27 @@ export function alertUrgency(twin: Twin): number {
   return most;
 }
 
+/** As boards choose who speaks for a patient: priority, then what nobody answered, then the newest. */
 function mostUrgent(twin: Twin): Alert | undefined {
-  return [...twin.open].sort((a, b) => weight[b.priority] - weight[a.priority] || a.raisedAtMs - b.raisedAtMs)[0];
+  const answered = (alert: Alert) => Number(alert.state === 'acknowledged');
+  return [...twin.open].sort(
+    (a, b) => weight[b.priority] - weight[a.priority] || answered(a) - answered(b) || b.raisedAtMs - a.raisedAtMs,
+  )[0];
+}
+
+function headline(twin: Twin, view: ClinicalView, nowMs: number): string {
+  const top = mostUrgent(twin);
+  return top === undefined ? quietHeadline(twin, view) : presentReason(top, view, nowMs);
 }
 
 /** Why somebody must look, in words first; the numbers of now where the condition still holds. */
-function headline(twin: Twin, view: ClinicalView, nowMs: number): string {
-  const top = mostUrgent(twin);
-  if (top === undefined) return quietHeadline(twin, view);
-  const rule = physiologyRules.find((entry) => entry.name === top.rule);
-  if (rule === undefined || !rule.present(view, new Set())) return top.reason;
-  return reasonWords(rule, view, nowMs - top.raisedAtMs + rule.delayMs);
+function presentReason(alert: Alert, view: ClinicalView, nowMs: number): string {
+  const forMs = nowMs - alert.raisedAtMs;
+  // A technical alert ends with its condition: while it is open, what it says goes on.
+  if (alert.priority === 'technical') return laterWords(alert.reason, forMs);
+  const rule = physiologyRules.find((entry) => entry.name === alert.rule);
+  if (rule === undefined || !rule.present(view, new Set())) return alert.reason;
+  return reasonWords(rule, view, forMs + rule.delayMs);
 }
 
 function quietHeadline(twin: Twin, view: ClinicalView): string {

@@ -13,6 +13,8 @@ export const liveLimits = {
   clients: 200,
   /** Pictures and ticks: the eye needs no more. */
   periodMs: 1000,
+  /** Values expire and times grow without an event: every patient is drawn at least so often, in data time. */
+  redrawMs: 15_000,
 } as const;
 
 /** One connected client, whatever carries it. */
@@ -34,7 +36,7 @@ export interface LiveHub {
   stop(): void;
 }
 
-/** Brings alerts at once, pictures of changed patients and a tick every second, and ECG to who asked for it. */
+/** Brings alerts at once, pictures of changed patients and a tick every second, silent ones slowly, and ECG to who asked for it. */
 export function createLiveHub(service: TwinService, wall: Clock): LiveHub {
   const clients = new Map<LiveClient, { readonly stale: Set<string> }>();
   let changed = new Set<string>();
@@ -70,7 +72,16 @@ export function createLiveHub(service: TwinService, wall: Clock): LiveHub {
     }),
   ];
   let cancelDrawing: CancelTimer = () => {};
+  const redrawTurns = Math.max(1, Math.floor(liveLimits.redrawMs / liveLimits.periodMs / service.speed));
+  let turn = 0;
+  /** Each beat another part of the ward, so that no beat has to draw all of it. */
+  const redrawPart = () => {
+    turn = (turn + 1) % redrawTurns;
+    let index = 0;
+    for (const patient of service.patientIds()) if (index++ % redrawTurns === turn) changed.add(patient);
+  };
   const beat = () => {
+    redrawPart();
     const now = changed;
     changed = new Set();
     const tick = text({ type: 'tick', nowMs: service.nowMs() });

@@ -36,6 +36,7 @@ export interface TwinService extends Desk {
   acknowledge(alert: string, viewer: Viewer, comment: string): Promise<ShownAlert>;
   watch(entry: PatientEntry): Promise<void>;
   twin(patient: string): Twin | undefined;
+  patientIds(): Iterable<string>;
   readonly onAlert: Listen<AlertChange>;
   readonly onReading: Listen<ReadingNote>;
   readonly onWave: Listen<WaveBlock>;
@@ -249,6 +250,7 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
       await keeper.flush();
     },
     twin: (patient) => twins.get(patient),
+    patientIds: () => twins.keys(),
     ...desk,
     onAlert: alertsHeard.on,
     onReading: readingsHeard.on,

@@ -36,6 +36,15 @@ export function durationWords(ms: number): string {
   return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }
 
+const unitMs = { s: 1000, min: 60_000, h: 3_600_000 } as const;
+
+/** The same words later, of what has gone on for `lastsMs` at least: a time that they say ("for 15 s") grows. */
+export function laterWords(words: string, lastsMs: number): string {
+  return words.replace(/\bfor (\d+) (s|min|h)\b/, (said, count: string, unit: keyof typeof unitMs) =>
+    Number(count) * unitMs[unit] >= lastsMs ? said : `for ${durationWords(lastsMs)}`,
+  );
+}
+
 function contributor(view: ClinicalView, parameter: News2Parameter): string {
   const points = view.news2?.points[parameter] ?? 0;
   const held = heldOf(view, parameter);

@@ -1,4 +1,5 @@
 import { codes } from '@pulseseal/firmware-profiles';
+import type { LiveMessage, ShownPatient } from '@pulseseal/protocol';
 import { createMetrics, createSilentLogger } from '@pulseseal/runtime';
 import { createManualClock } from '@pulseseal/testkit';
 import { describe, expect, it } from 'vitest';
@@ -7,7 +8,9 @@ import { createLiveHub, liveLimits } from '../src/live-hub.ts';
 import { createMemoryJournal, createTwinService } from '../src/mod.ts';
 import { createBedside, startMs } from './world.ts';
 
-async function watched() {
+const ana = { person: 'Ana', role: 'clinician', patients: 'all' } as const;
+
+async function watched(patients = [{ patient: 'p1', name: 'Rosa', bed: '1' }]) {
   const clock = createManualClock(startMs);
   const service = await createTwinService(
     {
@@ -17,22 +20,27 @@ async function watched() {
       logger: createSilentLogger(),
       metrics: createMetrics('t'),
     },
-    { patients: [{ patient: 'p1', name: 'Rosa', bed: '1' }], watchesGateway: false },
+    { patients, watchesGateway: false },
   );
   const hub = createLiveHub(service, clock);
   const client = (bufferedBytes = 0) => {
     const got: string[] = [];
+    const pictures: ShownPatient[] = [];
     const closed: string[] = [];
     const made: LiveClient = {
-      viewer: { person: 'Ana', role: 'clinician', patients: 'all' },
+      viewer: ana,
       wave: 'p1',
       bufferedBytes: () => bufferedBytes,
-      send: (text) => got.push(JSON.parse(text).type),
+      send: (text) => {
+        const message = JSON.parse(text) as LiveMessage;
+        got.push(message.type);
+        if (message.type === 'patient') pictures.push(message.patient);
+      },
       close: (reason) => closed.push(reason),
       isExpired: () => false,
     };
     expect(hub.join(made)).toBe(true);
-    return { got, closed };
+    return { got, pictures, closed };
   };
   const world = createBedside();
   /** A desaturation to its alert, an ECG block, and a beat of the hub. */
@@ -62,7 +70,7 @@ async function watched() {
     }
     clock.advance(1000);
   };
-  return { client, live, hub, service };
+  return { client, live, hub, service, clock, world };
 }
 
 describe('a slow client', () => {
@@ -83,5 +91,73 @@ describe('a slow client', () => {
     hub.stop();
     expect(quick.closed).toEqual(['stopping']);
     await service.stop();
+  });
+});
+
+describe('a patient who has fallen silent', () => {
+  it('is drawn as a fresh board draws it: no score of values that are over, no time of long ago', async () => {
+    const { client, clock, service, world } = await watched();
+    world.strap();
+    const [epoch] = world.events.flatMap((event) => (event.kind === 'epoch' ? [event.care] : []));
+    const board = client();
+    const charted = ['122', '36.8', '0', '0'];
+    const hub = [codes.nibpSystolic, codes.bodyTemperature, codes.oxygenInUse, codes.consciousness];
+    const chart = hub.map((code, i) => ({ code, text: charted[i]!, charted: true }));
+    await service.handle([epoch!, world.frame('hub', chart, { atMs: clock.nowMs() })]);
+    for (let s = 0; s < 20; s++) {
+      const said = [
+        { code: codes.heartRate, text: '115' },
+        { code: codes.respirationRate, text: '22' },
+      ];
+      await service.handle([world.frame('strap', said, { atMs: clock.nowMs() })]);
+      await clock.advanceAsync(1000);
+    }
+    expect(board.pictures.at(-1)?.news2).toMatchObject({ total: 4, missing: ['SpO2'] });
+    for (const [hours, total, missing] of [
+      [3, 0, 3],
+      [4, 0, 7],
+    ] as const) {
+      await clock.advanceAsync(hours * 3_600_000 + liveLimits.redrawMs);
+      const shown = board.pictures.at(-1)!;
+      const fresh = service.patient('p1', ana)!;
+      expect(shown.news2).toMatchObject({ total });
+      expect(shown.news2?.missing).toHaveLength(missing);
+      expect(shown.news2).toEqual(fresh.news2);
+      expect(shown.headline).toBe(`Nothing heard from the chest strap for ${hours === 3 ? 3 : 7} h`);
+      expect(shown.alerts.find((alert) => alert.rule === 'silence-device-gone')?.reason).toBe(shown.headline);
+    }
+  });
+
+  it('costs a picture in 15 s, and a ward of such is spread over them', async () => {
+    const patients = Array.from({ length: 90 }, (_, i) => ({ patient: `p${i}`, name: `P ${i}`, bed: `${i}` }));
+    const { client, clock } = await watched(patients);
+    const board = client();
+    let most = 0;
+    for (let s = 0; s < 60; s++) {
+      const before = board.pictures.length;
+      await clock.advanceAsync(1000);
+      most = Math.max(most, board.pictures.length - before);
+    }
+    expect(board.pictures).toHaveLength((90 * 60_000) / liveLimits.redrawMs);
+    expect(new Set(board.pictures.map(({ patient }) => patient)).size).toBe(90);
+    expect(most).toBe(90 / (liveLimits.redrawMs / liveLimits.periodMs));
+  });
+});
+
+describe('an open alert', () => {
+  it('speaks with the numbers of now, the newest of the most urgent first', async () => {
+    const { client, clock, service, world } = await watched();
+    const board = client();
+    for (const text of ['79', '64']) {
+      for (let s = 0; s < 15; s++) {
+        await clock.advanceAsync(1000);
+        await service.handle([world.frame('band', [{ code: codes.spo2, text }], { atMs: clock.nowMs() })]);
+      }
+      await clock.advanceAsync(1000);
+      const [alert] = board.pictures.at(-1)!.alerts;
+      expect(alert!.rule).toBe('hard-spo2-low');
+      expect(alert!.reason).toContain(`Oxygen ${text} %`);
+      expect(board.pictures.at(-1)!.headline).toBe(alert!.reason);
+    }
   });
 });

@@ -56,7 +56,7 @@ export interface ShownAlert {
   readonly rule: string;
   readonly priority: AlertPriority;
   readonly state: AlertState;
-  /** In plain words, most important first: for the clinician. */
+  /** In plain words, most important first: for the clinician. In a patient's picture with the numbers of now, while it goes on. */
   readonly reason: string;
   /** In plain words without numbers or scores: for the caregiver. */
   readonly plainReason: string;
