@@ -11,6 +11,10 @@ export const liveLimits = {
   patientBufferBytes: 1024 * 1024,
   closeBufferBytes: 8 * 1024 * 1024,
   clients: 200,
+  /** Places of these that only clinicians may take: relatives never lock the ward out of its alarms. */
+  cliniciansOnly: 50,
+  /** Tabs of one session, and those that it has lost and that are not yet found dead. */
+  clientsPerSession: 8,
   /** Pictures and ticks: the eye needs no more. */
   periodMs: 1000,
   /** Values expire and times grow without an event: every patient is drawn at least so often, in data time. */
@@ -19,6 +23,8 @@ export const liveLimits = {
 
 /** One connected client, whatever carries it. */
 export interface LiveClient {
+  /** Tells sessions apart; never sent. */
+  readonly session: string;
   readonly viewer: Viewer;
   /** Patient whose ECG is wanted, or null. */
   readonly wave: string | null;
@@ -29,7 +35,7 @@ export interface LiveClient {
 }
 
 export interface LiveHub {
-  /** False when there is no room. The first message is the whole board. */
+  /** False when there is no room, for anybody, this role or this session. The first message is the whole board. */
   join(client: LiveClient): boolean;
   leave(client: LiveClient): void;
   readonly size: number;
@@ -121,10 +127,17 @@ export function createLiveHub(service: TwinService, wall: Clock): LiveHub {
     return shown === undefined ? undefined : text({ type: 'patient', patient: shown });
   };
   stops.push(wall.every(liveLimits.periodMs, beat));
+  const hasRoom = ({ session, viewer }: LiveClient): boolean => {
+    const places = liveLimits.clients - (viewer.role === 'clinician' ? 0 : liveLimits.cliniciansOnly);
+    if (clients.size >= places) return false;
+    let own = 0;
+    for (const client of clients.keys()) if (client.session === session) own++;
+    return own < liveLimits.clientsPerSession;
+  };
 
   return {
     join(client) {
-      if (clients.size >= liveLimits.clients) return false;
+      if (!hasRoom(client)) return false;
       clients.set(client, { stale: new Set() });
       client.send(text({ type: 'snapshot', board: service.board(client.viewer) }));
       return true;

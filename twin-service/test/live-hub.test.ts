@@ -23,11 +23,13 @@ async function watched(patients = [{ patient: 'p1', name: 'Rosa', bed: '1' }]) {
     { patients, watchesGateway: false },
   );
   const hub = createLiveHub(service, clock);
+  let session = 0;
   const client = (bufferedBytes = 0) => {
     const got: string[] = [];
     const pictures: ShownPatient[] = [];
     const closed: string[] = [];
     const made: LiveClient = {
+      session: `s${session++}`,
       viewer: ana,
       wave: 'p1',
       bufferedBytes: () => bufferedBytes,
@@ -159,5 +161,35 @@ describe('an open alert', () => {
       expect(alert!.reason).toContain(`Oxygen ${text} %`);
       expect(board.pictures.at(-1)!.headline).toBe(alert!.reason);
     }
+  });
+});
+
+describe('places at the hub', () => {
+  it('are few for one session, and relatives leave some to the ward', async () => {
+    const { hub, service } = await watched();
+    const made = (session: string, viewer: LiveClient['viewer']): LiveClient => ({
+      ...{
+        session,
+        viewer,
+        wave: null,
+        bufferedBytes: () => 0,
+        send: () => {},
+        close: () => {},
+        isExpired: () => false,
+      },
+    });
+    const eva = { person: 'Eva', role: 'caregiver', patients: ['p1'] } as const;
+    const joined = (count: number, sessionOf: (i: number) => string, viewer: LiveClient['viewer']) =>
+      Array.from({ length: count }, (_, i) => hub.join(made(sessionOf(i), viewer))).filter(Boolean).length;
+    expect(joined(200, () => 'one', eva)).toBe(liveLimits.clientsPerSession);
+    expect(joined(500, (i) => `relative ${i}`, eva)).toBe(
+      liveLimits.clients - liveLimits.cliniciansOnly - liveLimits.clientsPerSession,
+    );
+    expect(joined(500, (i) => `nurse ${i}`, ana)).toBe(liveLimits.cliniciansOnly);
+    const one = made('nurse', ana);
+    expect(hub.join(one)).toBe(false);
+    hub.stop();
+    expect(hub.join(one)).toBe(true);
+    await service.stop();
   });
 });

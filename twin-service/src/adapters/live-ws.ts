@@ -56,6 +56,7 @@ export function attachLive(server: Server, hub: LiveHub, sessions: Sessions, wal
     sockets.handleUpgrade(request, socket, head, (ws) => {
       let wave = new URLSearchParams(query.join('?')).get('wave');
       const client: LiveClient = {
+        session: token,
         viewer,
         get wave() {
           return wave;
