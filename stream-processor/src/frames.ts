@@ -36,6 +36,7 @@ function acceptFrame(ctx: Context, epoch: Epoch, frame: Frame, arrivedMs: number
   }
   remember(ctx, epoch, frame, leaf, prev);
   ctx.counts.frame();
+  ctx.ports.opened?.(epoch.device, epoch.ehHex, frame.seq);
   interpret(ctx, epoch, frame, payload, arrivedMs);
   return 'opened';
 }

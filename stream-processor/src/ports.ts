@@ -23,6 +23,8 @@ export interface ProcessorPorts {
   readonly ledger?: LedgerView;
   /** Absent: two closes of one segment are told to the twin alone. */
   readonly disputes?: Pick<DisputeReporter, 'report'>;
+  /** Told of every frame that opened, before its message is acknowledged; after a crash again of those that were not. */
+  readonly opened?: (device: string, eh: string, seq: number) => void;
 }
 
 /** Messages for every pseudonym of this recipient: `<rid hex>/f|p|g/<arrived, data ms, base 36>`. */

@@ -22,21 +22,15 @@ it('counts each frame once, in whatever order and over whatever restarts they co
   );
 });
 
-it('goes on from the plain number of an older folder', () => {
-  const seen = createSeenFrames('53');
-  seen.note('a', '1', 1);
-  expect(seen.count).toBe(54);
-});
-
-it('stays small over a year of epochs, whole or with every second frame another reader’s, and keeps the count', () => {
+it('stays small over thousands of epochs, whole or with every second frame another reader’s, and keeps the count', () => {
   const seen = createSeenFrames();
   const most: number[] = [];
   for (const step of [1, 2]) {
-    for (let epoch = 0; epoch < 9_000; epoch++)
+    for (let epoch = 0; epoch < 2_000; epoch++)
       for (let seq = 1; seq <= 200; seq += step) seen.note('device', `${step}.${epoch}`, seq);
     most.push(seen.save().length);
   }
-  expect(seen.count).toBe(9_000 * 300);
+  expect(seen.count).toBe(2_000 * 300);
   expect(most[0]).toBeLessThan(200);
   expect(most[1]).toBeLessThan(8_000);
 });

@@ -1,4 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEmbeddedPublisher, openEmbeddedSubscriber } from '@pulseseal/bus';
 import { equalBytes, fromHex } from '@pulseseal/crypto';
@@ -40,6 +39,7 @@ import type { Acceptance, CareReady, CareZoneSettings, Invitation, Person } from
 import type { Emit, RunningZone } from './ipc.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { writePublicKeys } from './public-keys.ts';
+import { openSeenFrames } from './seen-frames.ts';
 import { openZone, privateFolder, secretOf, type ZoneBase } from './zone.ts';
 
 /** A caregiver of the demo looks after these of the people. */
@@ -73,11 +73,20 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
     crypto: base.crypto,
     random: base.random,
   });
+  const opened = await openSeenFrames(state, 'opened');
   const disputes = createDisputeReporter({ ledger, signer: identity.signer, wall: base.wall, logger: base.logger });
   const processor = createStreamProcessor(
     {
       ...base,
-      feed: subscriber,
+      feed: {
+        receive: subscriber.receive,
+        async acknowledge(position) {
+          // First: what is acknowledged does not come again.
+          await opened.keep();
+          await subscriber.acknowledge(position);
+        },
+      },
+      opened: opened.note,
       toEdge,
       patients: ward,
       state,
@@ -99,7 +108,6 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
   const metrics = await serveMetrics(base.metrics, settings.metricsPort);
   announce(twins, emit, base);
   await processor.start();
-  const openedBefore = await readFile(join(base.dir, 'opened'), 'utf8').then(Number, () => 0);
   const ready: CareReady = {
     board: api.url,
     clinicianCode: sessions.issueCode({ role: 'clinician', patients: 'all' }),
@@ -135,14 +143,13 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
       },
       account: async (): Promise<CareAccount> => {
         await processor.flush();
-        const { opened, refusals } = processor.totals;
-        return { opened: openedBefore + opened, duplicates: acted.duplicates, refusals, alerts: twins.raisedCounts() };
+        const { refusals } = processor.totals;
+        return { opened: opened.count, duplicates: acted.duplicates, refusals, alerts: twins.raisedCounts() };
       },
     },
     async stop() {
       await processor.stop();
       disputes.stop();
-      await writeFile(join(base.dir, 'opened'), String(openedBefore + processor.totals.opened), { mode: 0o600 });
       await api.close();
       await twins.stop();
       await subscriber.close();

@@ -1,4 +1,4 @@
-import { processorLimits } from '@pulseseal/stream-processor';
+import { processorLimits, type StateStore } from '@pulseseal/stream-processor';
 
 /** Bounds with their reasons. */
 const LIMITS = {
@@ -19,13 +19,21 @@ export interface SeenFrames {
   save(): string;
 }
 
+/** Those of the last start, kept under this name. `keep` is durable when it resolves. */
+export async function openSeenFrames(
+  state: Pick<StateStore, 'load' | 'save'>,
+  name: string,
+): Promise<SeenFrames & { keep(): Promise<void> }> {
+  const saved = await state.load(name);
+  const seen = createSeenFrames(saved === undefined ? undefined : new TextDecoder().decode(saved));
+  return Object.assign(seen, { keep: () => state.save(name, new TextEncoder().encode(seen.save())) });
+}
+
 type Pair = [first: number, last: number];
 type Saved = readonly [count: number, devices: readonly (readonly [string, readonly (readonly [string, Pair[]])[]])[]];
 
-/** `saved`: what `save` gave, or a number of frames of which nothing else is known. */
-export function createSeenFrames(saved = '0'): SeenFrames {
-  const before = JSON.parse(saved) as number | Saved;
-  const [known, devices] = typeof before === 'number' ? [before, []] : before;
+export function createSeenFrames(saved = '[0,[]]'): SeenFrames {
+  const [known, devices] = JSON.parse(saved) as Saved;
   const byDevice = new Map(devices.map(([device, epochs]) => [device, new Map(epochs)]));
   let count = known;
   return {

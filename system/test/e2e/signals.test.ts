@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { descendants, freePortBase, isAlive, scratchFolder } from '../support/run.ts';
+import { descendants, freePortBase, isAlive, scratchFolder, startRun } from '../support/run.ts';
 
 /** `npm start` as a terminal or a service manager runs it: in a process group of its own, npm at its head. */
 
@@ -76,6 +76,20 @@ describe('npm start, when it is ended', () => {
     100_000,
   );
 });
+
+it('has totals over both runs after kill -9 of everything', async () => {
+  const args = ['--patients', '1', '--data', join(scratch.dir, 'killed'), '--port-base', String(await freePortBase())];
+  const first = startRun(args);
+  await first.ready;
+  await new Promise((resolve) => setTimeout(resolve, 8_000));
+  const all = [first.pid, ...(await descendants(first.pid))];
+  for (const pid of all) process.kill(pid, 'SIGKILL');
+  await vi.waitFor(async () => expect(await living(all)).toEqual([]), 5_000);
+  const second = startRun(['--for', '3', ...args]);
+  expect(await second.ended, second.stderr()).toBe(0);
+  const { totals } = second.lines.at(-1)!.value;
+  expect(totals).toMatchObject({ lost: 0, duplicate: 0, acknowledged: totals!.stored, opened: totals!.stored });
+}, 100_000);
 
 async function living(pids: readonly number[]): Promise<readonly number[]> {
   const found: number[] = [];
