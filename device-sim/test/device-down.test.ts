@@ -3,11 +3,14 @@ import {
   CLOSE_LAST,
   CTL,
   createMessageSigner,
+  deviceText,
   ERR,
   encodeProgress,
   encodeRekey,
   OPEN_REASON,
   parseFrame,
+  parseSigned,
+  shardOf,
   signBody,
   topic,
   WANT,
@@ -297,6 +300,30 @@ describe('beacons and manifests', () => {
     world.gateway.nack(current(world)[0], 0, WANT.frames, [{ first: 1, count: 1 }]);
     await world.run(500);
     expect(world.device.counts.refusals['unknown-epoch']).toBeGreaterThanOrEqual(1);
+  });
+
+  it.each(['gateway', 'local link'])('forged at the %s hold up no revocation by the other way', async (where) => {
+    const world = createWorld();
+    await world.enrol();
+    const mallory = createMessageSigner('ML-DSA-65', world.random.bytes(32), world.crypto);
+    const { body } = parseSigned(world.heldManifest(), 'manifest');
+    const { thumbprint } = world.device;
+    const topicM = topic.device(shardOf(thumbprint!, world.crypto), deviceText(thumbprint!), 'm');
+    const hand = (bytes: Uint8Array, way: string) =>
+      way === 'gateway' ? world.broker.publish(topicM, bytes) : world.agent.send(bytes);
+    const forge = (i: number) => hand(signBody('manifest', { ...body, version: 1_000 + i }, mallory), where);
+    for (let i = 0; i < 20; i++) {
+      forge(i);
+      await world.run(1_000);
+    }
+    const other = world.recipient({ rid: new Uint8Array(8).fill(9) });
+    hand(world.manifest(2, { recipients: [other] }), where === 'gateway' ? 'local link' : 'gateway');
+    for (let i = 0; i < 5; i++) {
+      forge(i);
+      await world.run(1_000);
+    }
+    expect(current(world)[1].open.manifestVersion).toBe(2);
+    expect(world.device.state).toBe('live');
   });
 
   it('that retire the suite end the epoch too: nothing more is sealed to those whom they leave out', async () => {

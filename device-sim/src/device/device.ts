@@ -108,7 +108,7 @@ export function createDevice(ports: DevicePorts, settings: DeviceSettings, facto
     owned: beginIfOwned,
     manifest: (bytes) => {
       beginIfOwned();
-      engine?.offerManifest(bytes);
+      engine?.offerManifest(bytes, 'local');
     },
     resync: (message) => engine?.ownerResync(message),
     refused: (reason) => ports.log?.warn({ reason }, 'refused on the local link'),

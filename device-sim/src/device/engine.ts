@@ -45,7 +45,7 @@ import type { DeviceSettings } from './settings.ts';
 import { openSpool } from './spool.ts';
 import { isOwed, type SpoolEpoch } from './spool-epoch.ts';
 import { type DeviceEvent, type DeviceState, nextState } from './states.ts';
-import { createTrust, isRefusal, same } from './trust.ts';
+import { createTrust, isRefusal, type ManifestSource, same } from './trust.ts';
 import { createUplink, type UplinkItem } from './uplink.ts';
 
 /** One frame's content: item index -> integer, or a waveform block. */
@@ -134,7 +134,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   let retryAtMs = Number.NEGATIVE_INFINITY;
   /** An epoch ended because the clocks parted, and the next one has not had its turn yet. */
   let stepped = false;
-  let laterManifest: Uint8Array | undefined;
+  /** The last of each source that had no turn yet. */
+  const laterManifests = new Map<ManifestSource, Uint8Array>();
   let cancelTick = () => {};
 
   const refused = (reason: NotObeyed) => {
@@ -506,10 +507,10 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       },
     );
   };
-  const offerManifest = (bytes: Uint8Array) => {
+  const offerManifest = (bytes: Uint8Array, source: ManifestSource) => {
     const had = trust.manifest !== undefined;
-    const offer = trust.offerManifest(bytes);
-    if (offer === 'later') laterManifest = bytes;
+    const offer = trust.offerManifest(bytes, source);
+    if (offer === 'later') laterManifests.set(source, bytes);
     if (isRefusal(offer)) refused(offer);
     if (offer !== 'taken') return;
     ports.save();
@@ -578,7 +579,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   /** Epochs whose gateway still counts. */
   const heard = (eh: string) => linked.find((entry) => entry.spool.eh === eh && !bulkOnly.has(eh));
   const receive = (name: string, bytes: Uint8Array) => {
-    if (name === identity.topic('m')) offerManifest(bytes);
+    if (name === identity.topic('m')) offerManifest(bytes, 'gateway');
     else if (name.endsWith('/b')) offerBeacon(bytes);
     else if (name === identity.topic('d')) readDownlink(bytes, heard, wall.monotonicMs(), replies.handlers);
   };
@@ -611,10 +612,9 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       previousUntilMs = Number.POSITIVE_INFINITY;
       linked = linked.filter((entry) => entry === current);
     }
-    if (laterManifest !== undefined) {
-      const bytes = laterManifest;
-      laterManifest = undefined;
-      offerManifest(bytes);
+    for (const [source, bytes] of [...laterManifests]) {
+      laterManifests.delete(source);
+      offerManifest(bytes, source);
     }
   };
   const halt = () => {

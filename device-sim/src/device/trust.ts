@@ -25,6 +25,9 @@ export interface Held<T> {
 /** `prekey-refused`: it is signed as it should be, and no key can be sealed to its prekey. */
 export type TrustRefusal = RefusalName | 'prekey-refused';
 
+/** Who brought a manifest: a gateway's topic, or somebody at the local link. Neither can use up the other's turns. */
+export type ManifestSource = 'gateway' | 'local';
+
 /** `later`: the gate lets no more be verified now. */
 export type Offer = 'taken' | 'same' | 'later' | TrustRefusal;
 
@@ -36,7 +39,7 @@ export interface Trust {
   readonly manifest: Held<Manifest> | undefined;
   /** The newest beacon of a listed gateway; `preferSpki` picks among several. */
   beacon(preferSpki?: Uint8Array): Held<Beacon> | undefined;
-  offerManifest(bytes: Uint8Array): Offer;
+  offerManifest(bytes: Uint8Array, source: ManifestSource): Offer;
   offerBeacon(bytes: Uint8Array): Offer;
   view(): ManifestView | undefined;
   /** The own clock, but never before the manifest's begin plus its age: a login must not fail for a clock that is behind. */
@@ -85,7 +88,7 @@ export function createTrust(
       );
       return preferred ?? all[all.length - 1];
     },
-    offerManifest(bytes) {
+    offerManifest(bytes, source) {
       if (ownerKey === undefined) return 'owner-mismatch';
       if (manifest !== undefined && same(bytes, manifest.bytes)) return 'same';
       const parsed = attempt(() => parseSigned(bytes, 'manifest'));
@@ -94,7 +97,7 @@ export function createTrust(
       if (!same(body.device, device) || memory.pseudonym === null || !same(body.pseudonym, memory.pseudonym))
         return 'topic-mismatch';
       if (manifest !== undefined && body.version <= manifest.body.version) return 'manifest-stale';
-      if (!gate('manifest')) return 'later';
+      if (!gate(`manifest from ${source}`)) return 'later';
       if (!verifySigned(parsed.value, ownerKey, crypto)) return 'signature-invalid';
       adoptManifest(held(body, bytes));
       memory.manifest = bytes;
@@ -153,15 +156,15 @@ function takesKeys(beacon: Beacon, crypto: CryptoProvider): boolean {
   return trial !== undefined;
 }
 
-/** Verifying costs: three at once per topic, then one a minute. */
-function createVerifyGate(wall: Clock): (topic: string) => boolean {
+/** Verifying costs: three at once per source, then one a minute. */
+function createVerifyGate(wall: Clock): (source: string) => boolean {
   const buckets = new Map<string, { tokens: number; atMs: number }>();
-  return (topic) => {
+  return (source) => {
     const nowMs = wall.monotonicMs();
-    const bucket = buckets.get(topic) ?? { tokens: deviceLimits.verifyBurst, atMs: nowMs };
+    const bucket = buckets.get(source) ?? { tokens: deviceLimits.verifyBurst, atMs: nowMs };
     const gained = (nowMs - bucket.atMs) / deviceLimits.verifyIntervalMs;
     const tokens = Math.min(deviceLimits.verifyBurst, bucket.tokens + gained);
-    buckets.set(topic, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
+    buckets.set(source, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: nowMs });
     return tokens >= 1;
   };
 }
