@@ -1,18 +1,18 @@
 import { dirname } from 'node:path';
 import { createNodeFiles } from './adapters/files-node.ts';
 import { csvCells } from './csv.ts';
+import { reasonOf } from './failures.ts';
 import { findFalls, isTrialsCsv } from './falls.ts';
 import { findIcu, isPatientsCsv } from './icu.ts';
 import { recordingLimits } from './limits.ts';
 import type { RecordingFiles } from './ports.ts';
-import type { Recording } from './recording.ts';
+import type { OnSkipped, Recording } from './recording.ts';
 import { findWaveformCsv } from './waveform-csv.ts';
 import { findWfdb } from './wfdb.ts';
 
 export interface DiscoverOptions {
   readonly files?: RecordingFiles;
-  /** Told of every file that looks like a recording and cannot be read, with the reason. */
-  readonly onSkipped?: (path: string, reason: string) => void;
+  readonly onSkipped?: OnSkipped;
 }
 
 /**
@@ -25,9 +25,11 @@ export async function discoverRecordings(dir: string, options: DiscoverOptions =
   const paths = await walk(dir, files, onSkipped);
   const headers = new Map<string, readonly string[]>();
   for (const path of paths) {
-    if (!/\.(csv|csv\.gz)$/i.test(path)) continue;
+    if (!isCsv(path)) continue;
     await guarded(path, onSkipped, async () => {
-      headers.set(path, csvCells(await firstLine(path, files)));
+      const line = await firstLine(path, files);
+      if (line.trim() === '') throw new RangeError('is empty, or begins with an empty line');
+      headers.set(path, csvCells(line));
     });
   }
   const beside = (path: string, test: (header: readonly string[]) => boolean): string | undefined =>
@@ -38,12 +40,11 @@ export async function discoverRecordings(dir: string, options: DiscoverOptions =
     await guarded(path, onSkipped, async () => {
       const header = headers.get(path);
       if (header === undefined) {
-        const record = await findWfdb(path, files);
-        if (record !== undefined) found.push(record);
+        if (isHeader(path)) found.push(await findWfdb(path, files));
         return;
       }
       const many =
-        (await findIcu(path, header, files, beside(path, isPatientsCsv))) ??
+        (await findIcu(path, header, files, beside(path, isPatientsCsv), onSkipped)) ??
         (await findFalls(path, header, files, beside(path, isTrialsCsv)));
       const one = many === undefined ? findWaveformCsv(path, header, files) : undefined;
       found.push(...(many ?? []), ...(one === undefined ? [] : [one]));
@@ -52,18 +53,22 @@ export async function discoverRecordings(dir: string, options: DiscoverOptions =
   return found;
 }
 
-async function walk(
-  dir: string,
-  files: RecordingFiles,
-  onSkipped: (path: string, reason: string) => void,
-): Promise<readonly string[]> {
+const isCsv = (path: string): boolean => /\.(csv|csv\.gz)$/i.test(path);
+const isHeader = (path: string): boolean => /\.hea$/i.test(path);
+
+async function walk(dir: string, files: RecordingFiles, onSkipped: OnSkipped): Promise<readonly string[]> {
   const paths: string[] = [];
   const visit = async (folder: string, depth: number): Promise<void> => {
-    for (const entry of await files.list(folder)) {
+    let entries: Awaited<ReturnType<RecordingFiles['list']>> = [];
+    await guarded(folder, onSkipped, async () => {
+      entries = await files.list(folder);
+    });
+    for (const { path, kind } of entries) {
       if (paths.length >= recordingLimits.maxFiles) return;
-      if (!entry.folder) paths.push(entry.path);
-      else if (depth < recordingLimits.maxDepth) await visit(entry.path, depth + 1);
-      else onSkipped(entry.path, `deeper than ${recordingLimits.maxDepth} folders`);
+      if (kind === 'file') paths.push(path);
+      else if (kind === 'link') onSkipped(path, 'is a link, and links are not followed');
+      else if (depth < recordingLimits.maxDepth) await visit(path, depth + 1);
+      else onSkipped(path, `deeper than ${recordingLimits.maxDepth} folders`);
     }
   };
   await visit(dir, 0);
@@ -77,14 +82,10 @@ async function firstLine(path: string, files: RecordingFiles): Promise<string> {
   return '';
 }
 
-async function guarded(
-  path: string,
-  onSkipped: (path: string, reason: string) => void,
-  task: () => Promise<void>,
-): Promise<void> {
+async function guarded(path: string, onSkipped: OnSkipped, task: () => Promise<void>): Promise<void> {
   try {
     await task();
   } catch (error) {
-    onSkipped(path, error instanceof Error ? error.message : 'is not readable');
+    onSkipped(path, reasonOf(error));
   }
 }

@@ -6,7 +6,7 @@ import { recordingLimits } from './limits.ts';
 import type { RecordingFiles } from './ports.ts';
 import type { Channel } from './recorded-device.ts';
 import { createRecordedDevice } from './recorded-device.ts';
-import type { Recording } from './recording.ts';
+import type { Recording, RecordingSource, Refused } from './recording.ts';
 import { createRecording } from './recording.ts';
 
 const sampleColumns = ['trial', 'position', 'sensor', 't_ms', 'x', 'y', 'z'] as const;
@@ -42,7 +42,9 @@ export async function findFalls(
     throw new RecordingRefused(path, 'has no CSV with trial,subject,label,activity beside it');
   const trials = await readTrials(trialsPath, files);
   const subjects = [...new Set(trials.map((trial) => trial.subject))];
-  const source = { load: (wanted: readonly string[]) => loadSubjects(path, wanted, trials, files) };
+  const source: RecordingSource = {
+    load: (wanted, refused) => loadSubjects(path, wanted, trials, files, refused),
+  };
   return subjects.map((subject) => createRecording('falls', `fall-subject-${subject}`, path, source));
 }
 
@@ -72,11 +74,13 @@ async function loadSubjects(
   wanted: readonly string[],
   trials: readonly Trial[],
   files: RecordingFiles,
+  refused: Refused,
 ): Promise<ReadonlyMap<string, Body>> {
   const ids = new Set(wanted);
   const chosen = trials.filter((trial) => ids.has(`fall-subject-${trial.subject}`));
   const readings = new Map<string, Reading[]>(chosen.map((trial) => [trial.trial, []]));
   let at: Readonly<Record<(typeof sampleColumns)[number], number>> | undefined;
+  const unreadable = new Map<string, number>();
   let kept = 0;
   for await (const line of files.lines(path)) {
     if (at === undefined) {
@@ -88,24 +92,36 @@ async function loadSubjects(
     const list = readings.get(cells[at.trial] ?? '');
     const numbers = [cells[at.t_ms], cells[at.x], cells[at.y], cells[at.z]].map(csvNumber);
     const [atMs, x, y, z] = numbers;
-    if (list === undefined || atMs === undefined || x === undefined || y === undefined || z === undefined) continue;
+    if (list === undefined) continue;
+    if (atMs === undefined || !isGravity(x) || !isGravity(y) || !isGravity(z)) {
+      unreadable.set(cells[at.trial]!, (unreadable.get(cells[at.trial]!) ?? 0) + 1);
+      continue;
+    }
     if (++kept > recordingLimits.maxSamples) throw new RecordingRefused(path, 'has too many readings');
     list.push({ atMs, axes: [x * gravity, y * gravity, z * gravity] });
   }
-  return new Map(
-    wanted.map((record) => [
-      record,
-      fallBody(
-        record,
-        chosen.filter((trial) => `fall-subject-${trial.subject}` === record),
-        readings,
-      ),
-    ]),
-  );
+  const bodies = new Map<string, Body>();
+  for (const record of wanted) {
+    const own = chosen.filter((trial) => `fall-subject-${trial.subject}` === record);
+    const left = own.reduce((sum, { trial }) => sum + (unreadable.get(trial) ?? 0), 0);
+    try {
+      bodies.set(record, fallBody(record, own, readings, left));
+    } catch (error) {
+      refused(record, error);
+    }
+  }
+  return bodies;
 }
 
+const isGravity = (g: number | undefined): g is number => g !== undefined && Math.abs(g) <= recordingLimits.maxGravity;
+
 /** One subject: the trials one after another on a wrist band, a pause between them. */
-function fallBody(record: string, trials: readonly Trial[], readings: ReadonlyMap<string, readonly Reading[]>): Body {
+function fallBody(
+  record: string,
+  trials: readonly Trial[],
+  readings: ReadonlyMap<string, readonly Reading[]>,
+  unreadableRows: number,
+): Body {
   const marks: Mark[] = [];
   const all: Reading[] = [];
   let fromMs = 0;
@@ -119,6 +135,9 @@ function fallBody(record: string, trials: readonly Trial[], readings: ReadonlyMa
     marks.push({ fromMs, toMs, label: `${label}: ${activity}` });
     fromMs = toMs + pauseMs;
   }
+  if (marks.length === 0) throw new RecordingRefused(record, 'has no reading of the wrist acceleration');
+  if (fromMs > recordingLimits.maxFallMs)
+    throw new RecordingRefused(record, `its trials last longer than ${recordingLimits.maxFallMs} ms`);
   const endMs = Math.ceil(marks.at(-1)?.toMs ?? 0);
   const stream = wristBand.streams.find((each) => each.items.some((item) => item.code === codes.accelerationX))!;
   const rateHz = stream.items[0]!.rateMilliHz / 1000;
@@ -129,7 +148,10 @@ function fallBody(record: string, trials: readonly Trial[], readings: ReadonlyMa
     record,
     devices: [createRecordedDevice(wristBand, { waveforms: [{ stream: stream.id, channels }] }, endMs)],
     marks,
-    notes: ['left out, no profile stream carries them: wrist gyroscope, waist acceleration'],
+    notes: [
+      'left out, no profile stream carries them: wrist gyroscope, waist acceleration',
+      ...(unreadableRows > 0 ? [`left out ${unreadableRows} rows: time or acceleration cannot be read`] : []),
+    ],
   };
 }
 

@@ -2,11 +2,11 @@ import type { ProfileStream } from '@pulseseal/firmware-profiles';
 import { bedsideHub, codes, toInteger, wristBand } from '@pulseseal/firmware-profiles';
 import type { Body, ValuesSample } from '../bodies/body.ts';
 import { columns, csvCells, csvNumber } from './csv.ts';
-import { RecordingRefused } from './failures.ts';
+import { RecordingRefused, reasonOf } from './failures.ts';
 import { recordingLimits } from './limits.ts';
 import type { RecordingFiles } from './ports.ts';
 import { createRecordedDevice } from './recorded-device.ts';
-import type { Recording } from './recording.ts';
+import type { OnSkipped, Recording, RecordingSource, Refused } from './recording.ts';
 import { createRecording } from './recording.ts';
 
 /** One row of the long form: what was charted in a minute of a stay. */
@@ -44,11 +44,12 @@ export async function findIcu(
   header: readonly string[],
   files: RecordingFiles,
   patientsPath: string | undefined,
+  onSkipped: OnSkipped,
 ): Promise<readonly Recording[] | undefined> {
   if (columns(header, vitalsColumns) === undefined) return undefined;
-  const ages = patientsPath === undefined ? undefined : await readAges(patientsPath, files);
+  const ages = patientsPath === undefined ? undefined : await readAges(patientsPath, files, onSkipped);
   const records = ages === undefined ? await readRecords(path, files) : [...ages.keys()];
-  const source = { load: (wanted: readonly string[]) => loadStays(path, wanted, files, ages) };
+  const source: RecordingSource = { load: (wanted, refused) => loadStays(path, wanted, files, ages, refused) };
   return records.map((record) => createRecording('icu', record, path, source));
 }
 
@@ -57,14 +58,27 @@ export function isPatientsCsv(header: readonly string[]): boolean {
   return columns(header, ['record', 'age']) !== undefined && !header.includes('param') && !header.includes('hour');
 }
 
-async function readAges(path: string, files: RecordingFiles): Promise<ReadonlyMap<string, number | undefined>> {
+/** Ages by record; undefined when the file cannot be read, which costs the ages and not the stays. */
+async function readAges(
+  path: string,
+  files: RecordingFiles,
+  onSkipped: OnSkipped,
+): Promise<ReadonlyMap<string, number | undefined> | undefined> {
   const ages = new Map<string, number | undefined>();
   let at: Readonly<Record<'record' | 'age', number>> | undefined;
-  for await (const line of files.lines(path)) {
-    const cells = csvCells(line);
-    if (at === undefined) at = columns(cells, ['record', 'age'])!;
-    else if (cells[at.record] !== '' && cells[at.record] !== undefined)
-      ages.set(cells[at.record]!, csvNumber(cells[at.age]));
+  try {
+    for await (const line of files.lines(path)) {
+      const cells = csvCells(line);
+      if (at === undefined) at = columns(cells, ['record', 'age'])!;
+      else if (cells[at.record] !== '' && cells[at.record] !== undefined) {
+        const age = csvNumber(cells[at.age]);
+        const isAge = age !== undefined && age >= 0 && age <= recordingLimits.maxAgeYears;
+        ages.set(cells[at.record]!, isAge ? age : undefined);
+      }
+    }
+  } catch (error) {
+    onSkipped(path, `${reasonOf(error)}; stays are replayed without ages`);
+    return undefined;
   }
   return ages;
 }
@@ -85,22 +99,38 @@ async function loadStays(
   wanted: readonly string[],
   files: RecordingFiles,
   ages: ReadonlyMap<string, number | undefined> | undefined,
+  refused: Refused,
 ): Promise<ReadonlyMap<string, Body>> {
-  const rows = new Map<string, IcuRow[]>(wanted.map((record) => [record, []]));
-  for await (const { record, row } of icuRows(path, files)) {
-    const stay = rows.get(record);
+  const stays = new Map(wanted.map((record) => [record, { rows: [] as IcuRow[], unreadable: 0 }]));
+  const onUnreadable = (record: string) => {
+    const stay = stays.get(record);
+    if (stay !== undefined) stay.unreadable++;
+  };
+  for await (const { record, row } of icuRows(path, files, onUnreadable)) {
+    const stay = stays.get(record);
     if (stay === undefined) continue;
-    if (stay.length >= recordingLimits.maxStayRows)
-      throw new RecordingRefused(record, 'has too many rows for one stay');
-    stay.push(row);
+    stay.rows.push(row);
+    if (stay.rows.length <= recordingLimits.maxStayRows) continue;
+    refused(record, new RecordingRefused(record, 'has too many rows for one stay'));
+    stays.delete(record);
   }
-  return new Map([...rows].map(([record, stay]) => [record, icuBody(record, stay, ages?.get(record))]));
+  const bodies = new Map<string, Body>();
+  for (const [record, { rows, unreadable }] of stays) {
+    const body = icuBody(record, rows, ages?.get(record), unreadable);
+    if (body.devices.length > 0) bodies.set(record, body);
+    else {
+      const why = ['nothing in it can be sent', ...(body.notes ?? [])].join('; ');
+      refused(record, new RecordingRefused(record, why));
+    }
+  }
+  return bodies;
 }
 
-/** Rows of a long-form file in file order; lines that are not readable are left out. */
+/** Rows of a long-form file in file order; lines that are not readable are left out and told by their record. */
 export async function* icuRows(
   path: string,
   files: RecordingFiles,
+  onUnreadable: (record: string) => void = () => {},
 ): AsyncGenerator<{ readonly record: string; readonly row: IcuRow }> {
   let at: Readonly<Record<(typeof vitalsColumns)[number], number>> | undefined;
   for await (const line of files.lines(path)) {
@@ -113,8 +143,10 @@ export async function* icuRows(
     const minute = csvNumber(cells[at.minute]);
     const value = csvNumber(cells[at.value]);
     const record = cells[at.record];
-    if (minute === undefined || minute < 0 || value === undefined || record === undefined) continue;
-    yield { record, row: { minute, param: cells[at.param] ?? '', value } };
+    if (record === undefined) continue;
+    const isRead = minute !== undefined && minute >= 0 && minute <= recordingLimits.maxMinute && value !== undefined;
+    if (isRead) yield { record, row: { minute, param: cells[at.param] ?? '', value } };
+    else onUnreadable(record);
   }
 }
 
@@ -122,21 +154,28 @@ export async function* icuRows(
  * A stay as a band (pulse, breathing, saturation, all as spot checks) and a hub. Values go out as charted, absurd ones
  * too, and nothing beside them: what FiO2, ventilation and a coma score mean for a score is for the reader to say.
  */
-export function icuBody(record: string, rows: readonly IcuRow[], ageYears: number | undefined): Body {
+export function icuBody(
+  record: string,
+  rows: readonly IcuRow[],
+  ageYears: number | undefined,
+  unreadableRows = 0,
+): Body {
   const ordered = rows.map((row, i) => ({ row, i })).sort((a, b) => a.row.minute - b.row.minute || a.i - b.i);
   const hub = createChart(bedsideHub.streams);
   const band = createChart(wristBand.streams.filter((stream) => stream.charted));
   const unknown = new Set<string>();
+  const tooLarge = new Set<string>();
   for (const { row } of ordered) {
-    const atMs = row.minute * 60_000;
+    const atMs = Math.round(row.minute * 60_000);
     const place = places.get(row.param);
     if (place === undefined) {
       unknown.add(row.param);
       continue;
     }
-    (place.device === 'hub' ? hub : band).add(atMs, place.code, row.value * (place.factor ?? 1));
+    const chart = place.device === 'hub' ? hub : band;
+    if (!chart.add(atMs, place.code, row.value * (place.factor ?? 1))) tooLarge.add(row.param);
   }
-  const endMs = (ordered.at(-1)?.row.minute ?? 0) * 60_000;
+  const endMs = Math.round((ordered.at(-1)?.row.minute ?? 0) * 60_000);
   return {
     name: `icu-${record}`,
     patient: `ICU ${record}`,
@@ -146,8 +185,18 @@ export function icuBody(record: string, rows: readonly IcuRow[], ageYears: numbe
       createRecordedDevice(bedsideHub, { values: hub.samples() }, endMs),
     ].filter((device) => device.streams.length > 0),
     ...(ageYears === undefined ? {} : { ageYears }),
-    notes: unknown.size > 0 ? [`left out, no profile stream carries them: ${[...unknown].join(', ')}`] : [],
+    notes: [
+      ...listed('left out, no profile stream carries them', unknown),
+      ...listed('left out, numbers too large to send', tooLarge),
+      ...(unreadableRows > 0 ? [`left out ${unreadableRows} rows: minute or value cannot be read`] : []),
+    ],
   };
+}
+
+function listed(what: string, names: ReadonlySet<string>): readonly string[] {
+  const { maxNamed } = recordingLimits;
+  const more = names.size > maxNamed ? ` and ${names.size - maxNamed} more` : '';
+  return names.size === 0 ? [] : [`${what}: ${[...names].slice(0, maxNamed).join(', ')}${more}`];
 }
 
 /** Gathers charted values into one sample per stream and minute. */
@@ -155,9 +204,12 @@ function createChart(streams: readonly ProfileStream[]) {
   const samples: (ValuesSample & { readonly values: Map<number, number> })[] = [];
   const open = new Map<number, ValuesSample & { readonly values: Map<number, number> }>();
   return {
-    add(atMs: number, code: number, value: number) {
+    /** False: no integer on the wire stands for the value. */
+    add(atMs: number, code: number, value: number): boolean {
       const stream = streams.find((each) => each.items.some((item) => item.code === code))!;
       const index = stream.items.findIndex((item) => item.code === code);
+      const integer = toInteger(stream.items[index]!.scale, value);
+      if (!Number.isSafeInteger(integer)) return false;
       let sample = open.get(stream.id);
       // The same parameter twice in a minute: both are sent, in the order of the file.
       if (sample === undefined || sample.atMs !== atMs || sample.values.has(index)) {
@@ -165,7 +217,8 @@ function createChart(streams: readonly ProfileStream[]) {
         open.set(stream.id, sample);
         samples.push(sample);
       }
-      sample.values.set(index, toInteger(stream.items[index]!.scale, value));
+      sample.values.set(index, integer);
+      return true;
     },
     samples: (): readonly ValuesSample[] => samples,
   };

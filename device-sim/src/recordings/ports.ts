@@ -1,8 +1,8 @@
 /** What the readers need of a disk. */
 export interface RecordingFiles {
-  /** Paths of the files and folders in a folder, sorted; links are left out. */
-  list(dir: string): Promise<readonly { readonly path: string; readonly folder: boolean }[]>;
-  /** A whole file of at most `maxBytes`; throws when it is longer. */
+  /** Files, folders and links in a folder, sorted by path; pipes and devices are left out. */
+  list(dir: string): Promise<readonly { readonly path: string; readonly kind: 'file' | 'folder' | 'link' }[]>;
+  /** A whole file of at most `maxBytes`; throws when it is longer or no plain file. */
   read(path: string, maxBytes: number): Promise<Uint8Array>;
   /** Lines of a text file, plain or gzip (told by its first bytes), without line ends. */
   lines(path: string): AsyncIterable<string>;

@@ -7,8 +7,9 @@ const kaiserBeta = 8;
 const passShare = 0.9;
 
 /**
- * Rational resampler: output sample n stands at time n / toHz. A polyphase windowed-sinc filter (Kaiser) with its cut
- * below both Nyquist rates; every phase passes a constant unchanged. `input` gives NaN for what was not measured: an
+ * Resampler for any rate of `recordingLimits`: output sample n stands at time n / toHz, exactly where the rates have a
+ * ratio of few phases, else at the nearest of them, which never adds up. A polyphase windowed-sinc filter (Kaiser) with
+ * its cut below both Nyquist rates; every phase passes a constant unchanged. `input` gives NaN for what was not measured: an
  * output whose nearest input is NaN is NaN, others weigh the measured neighbours alone.
  */
 export function createResampler(
@@ -17,9 +18,10 @@ export function createResampler(
   toHz: number,
 ): { readonly length: number; at(index: number): number } {
   if (fromHz === toHz) return input;
-  const [up, down] = ratio(toHz, fromHz);
-  const cut = passShare * Math.min(1, up / down);
-  const reach = Math.ceil(crossings / Math.min(1, up / down));
+  const narrow = Math.min(1, toHz / fromHz);
+  const cut = passShare * narrow;
+  const reach = Math.ceil(crossings / narrow);
+  const { up, down } = steps(toHz, fromHz, Math.floor(recordingLimits.maxTaps / (2 * reach + 1)));
   const phases = new Map<number, Float64Array>();
   const length = Math.floor(((input.length - 1) * up) / down) + 1;
 
@@ -42,7 +44,7 @@ export function createResampler(
   return {
     length: Math.max(0, length),
     at(index) {
-      const place = index * down;
+      const place = Math.round(index * down);
       const centre = Math.floor(place / up);
       const phase = place % up;
       const taps = phaseTaps(phase);
@@ -72,16 +74,19 @@ function weighMeasured(values: Float32Array, taps: Float64Array, from: number): 
   return sum / weight;
 }
 
-/** to / from as a reduced fraction; rates are taken to the nearest 0.001 Hz. */
-function ratio(toHz: number, fromHz: number): readonly [number, number] {
-  const to = Math.round(toHz * 1000);
-  const from = Math.round(fromHz * 1000);
+/** Phases of an input sample, and how many of them one output sample moves on: whole where the ratio allows it. */
+function steps(toHz: number, fromHz: number, mostPhases: number): { readonly up: number; readonly down: number } {
+  const { minRateHz, maxRateHz, maxPhases } = recordingLimits;
+  for (const hz of [toHz, fromHz])
+    if (!(hz >= minRateHz && hz <= maxRateHz)) throw new RangeError(`cannot resample ${fromHz} Hz to ${toHz} Hz`);
+  const most = Math.min(maxPhases, mostPhases);
+  const [to, from] = [Math.round(toHz * 1000), Math.round(fromHz * 1000)];
   const divisor = gcd(to, from);
-  if (!(to > 0 && from > 0) || to / divisor > recordingLimits.maxPhases)
-    throw new RangeError(`cannot resample ${fromHz} Hz to ${toHz} Hz`);
-  return [to / divisor, from / divisor];
+  const isExact = isNear(toHz * 1000, to) && isNear(fromHz * 1000, from) && to / divisor <= most;
+  return isExact ? { up: to / divisor, down: from / divisor } : { up: most, down: (fromHz / toHz) * most };
 }
 
+const isNear = (a: number, b: number): boolean => Math.abs(a - b) < 1e-9 * b;
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
 const kaiser = (x: number): number => bessel0(kaiserBeta * Math.sqrt(Math.max(0, 1 - x * x))) / bessel0(kaiserBeta);

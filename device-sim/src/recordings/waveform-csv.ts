@@ -24,7 +24,9 @@ async function loadWaveformCsv(record: string, path: string, time: number, files
   let wanted: readonly number[] = [];
   let values: number[][] = [];
   const timesS: number[] = [];
+  let [timeless, unreadable] = [0, 0];
   for await (const line of files.lines(path)) {
+    if (line.trim() === '') continue;
     const cells = csvCells(line);
     if (names === undefined) {
       names = cells;
@@ -33,15 +35,25 @@ async function loadWaveformCsv(record: string, path: string, time: number, files
       continue;
     }
     const atS = csvNumber(cells[time]);
-    if (atS === undefined) continue;
+    if (atS === undefined) {
+      timeless++;
+      continue;
+    }
     if ((timesS.length + 1) * wanted.length > recordingLimits.maxSamples)
       throw new RecordingRefused(record, `more than ${recordingLimits.maxSamples} samples`);
     timesS.push(atS);
     wanted.forEach((column, i) => {
-      values[i]!.push(csvNumber(cells[column]) ?? Number.NaN);
+      const value = csvNumber(cells[column]);
+      if (value === undefined && !/^(nan|-)?$/i.test(cells[column] ?? '')) unreadable++;
+      values[i]!.push(value ?? Number.NaN);
     });
   }
   const rateHz = steadyRate(record, timesS);
+  const notes = [
+    timeless > 0 ? `left out ${timeless} rows without a time` : '',
+    unreadable > 0 ? `left out ${unreadable} cells that hold no number` : '',
+    'units are not in the file; ECG is taken as mV',
+  ];
   const signals = wanted.map((column, i): RecordedSignal => {
     const samples = Float64Array.from(values[i]!);
     const name = names![column]!;
@@ -49,15 +61,21 @@ async function loadWaveformCsv(record: string, path: string, time: number, files
     const units = /^(RESP|PLETH|PPG)/i.test(name) ? 'NU' : 'mV';
     return { name, units, rateHz, length: samples.length, at: (index) => samples[index]! };
   });
-  return waveformBody(record, signals, ['units are not in the file; ECG is taken as mV']);
+  return waveformBody(record, signals, notes);
 }
 
 /** Rows per second; a file whose rows are not evenly spaced is refused rather than bent. */
 function steadyRate(record: string, timesS: readonly number[]): number {
-  const spanS = (timesS.at(-1) ?? 0) - (timesS[0] ?? 0);
-  const rateHz = Math.round(((timesS.length - 1) / spanS) * 100) / 100;
-  if (!(timesS.length > 1 && rateHz > 0)) throw new RecordingRefused(record, 'has no rows with times');
-  const uneven = timesS.some((atS, i) => Math.abs(atS - timesS[0]! - i / rateHz) > 1 / rateHz);
-  if (uneven) throw new RecordingRefused(record, 'its rows are not evenly spaced in time');
+  const refused = (reason: string) => new RecordingRefused(record, reason);
+  if (timesS.length < 2) throw refused('has fewer than two rows with times');
+  const [firstS, lastS] = [timesS[0]!, timesS.at(-1)!];
+  const backS = timesS.find((atS, i) => i > 0 && atS < timesS[i - 1]!);
+  if (backS !== undefined) throw refused(`its times go back to ${backS} s`);
+  if (firstS === lastS) throw refused('its times stand still');
+  const exactHz = (timesS.length - 1) / (lastS - firstS);
+  const isEven = (hz: number) => timesS.every((atS, i) => Math.abs(atS - firstS - i / hz) <= 1 / hz);
+  // Times are written rounded, so that rows may share one: the round rate is meant, unless a long file shows that it is not.
+  const rateHz = [Math.round(exactHz * 100) / 100, exactHz].find(isEven);
+  if (rateHz === undefined) throw refused('its rows are not evenly spaced in time');
   return rateHz;
 }

@@ -9,7 +9,7 @@ export interface WfdbSignal {
   /** Frames by which this signal's samples come late in the file. */
   readonly skewFrames: number;
   readonly byteOffset: number;
-  /** ADC units per physical unit. */
+  /** ADC units per physical unit; NaN when what stands there is none. */
   readonly gain: number;
   readonly baseline: number;
   readonly units: string;
@@ -48,11 +48,14 @@ export function parseWfdbHeader(text: string, name: string): WfdbHeader {
   const framesPerSecond = rate === undefined ? 250 : Number.parseFloat(rate);
   if (!(framesPerSecond > 0 && framesPerSecond <= 100_000))
     throw new RecordingRefused(name, 'its sampling frequency is not readable');
+  const signals = rest.slice(0, signalCount).map((line) => parseSignal(line, name));
+  if (signals.some(({ samplesPerFrame }) => framesPerSecond * samplesPerFrame > recordingLimits.maxRateHz))
+    throw new RecordingRefused(name, `a signal is sampled more often than ${recordingLimits.maxRateHz} Hz`);
   return {
     record,
     framesPerSecond,
     frameCount: frames === undefined ? 0 : Math.max(0, Number.parseInt(frames, 10) || 0),
-    signals: rest.slice(0, signalCount).map((line) => parseSignal(line, name)),
+    signals,
     comments: text
       .split(/\r?\n/)
       .filter((line) => line.startsWith('#'))
@@ -74,7 +77,9 @@ function parseSignal(line: string, name: string): WfdbSignal {
     throw new RecordingRefused(name, `signal line not readable: ${line.slice(0, 80)}`);
   const scale = /^([-+\d.eE]+)(?:\((-?\d+)\))?(?:\/(\S+))?$/.exec(gain ?? '200');
   const zero = integer(adcZero) ?? 0;
-  const perUnit = Number(scale?.[1] ?? 200);
+  const { minGain, maxGain } = recordingLimits;
+  const stated = Number(scale?.[1]);
+  const isUsable = Math.abs(stated) >= minGain && Math.abs(stated) <= maxGain;
   return {
     file,
     format: Number(form[1]),
@@ -82,7 +87,7 @@ function parseSignal(line: string, name: string): WfdbSignal {
     skewFrames: Number(form[3] ?? 0),
     byteOffset: Number(form[4] ?? 0),
     // Gain 0 or absent means not calibrated; 200 per mV is the format's default.
-    gain: Number.isFinite(perUnit) && perUnit !== 0 ? perUnit : 200,
+    gain: stated === 0 ? 200 : isUsable ? stated : Number.NaN,
     baseline: integer(scale?.[2]) ?? zero,
     units: scale?.[3] ?? 'mV',
     adcZero: zero,

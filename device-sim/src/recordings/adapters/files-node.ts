@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent } from 'node:fs';
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
@@ -11,17 +11,27 @@ export function createNodeFiles(): RecordingFiles {
     async list(dir) {
       const entries = await readdir(dir, { withFileTypes: true });
       return entries
-        .filter((entry) => entry.isFile() || entry.isDirectory())
-        .map((entry) => ({ path: join(dir, entry.name), folder: entry.isDirectory() }))
+        .flatMap((entry) => {
+          const kind = kindOf(entry);
+          return kind === undefined ? [] : [{ path: join(dir, entry.name), kind }];
+        })
         .sort((a, b) => (a.path < b.path ? -1 : 1));
     },
     async read(path, maxBytes) {
-      const { size } = await stat(path);
-      if (size > maxBytes) throw new RangeError(`longer than ${maxBytes} bytes`);
+      const found = await stat(path);
+      // Reading a pipe would wait for ever.
+      if (!found.isFile()) throw new RangeError('is no file');
+      if (found.size > maxBytes) throw new RangeError(`is longer than ${maxBytes} bytes`);
       return await readFile(path);
     },
     lines: (path) => lines(path),
   };
+}
+
+function kindOf(entry: Dirent): 'file' | 'folder' | 'link' | undefined {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'folder';
+  return entry.isSymbolicLink() ? 'link' : undefined;
 }
 
 async function* lines(path: string): AsyncGenerator<string> {
@@ -41,7 +51,7 @@ async function* lines(path: string): AsyncGenerator<string> {
       }
       rest = rest.slice(from);
       if (rest.length > recordingLimits.maxLineLength)
-        throw new RangeError('a line is too long for a CSV of recordings');
+        throw new RangeError('has a line too long for a CSV of recordings');
     }
   } finally {
     raw.destroy();
