@@ -6,6 +6,7 @@ export type GatewayFailureCode =
   | 'start-counter-exhausted'
   | 'listen-failed'
   | 'store-unreachable'
+  | 'store-frame-too-long'
   | 'store-row-missing'
   | 'tls-key-exchange'
   | 'not-started'
@@ -32,6 +33,10 @@ export const GATEWAY_FAILURES: FailureTable<GatewayFailureCode> = {
   'store-unreachable': {
     kind: 'retry-later',
     text: 'The time-series server does not answer. Rows wait in the journal and are filled in when it is back.',
+  },
+  'store-frame-too-long': {
+    kind: 'refused',
+    text: 'A frame is longer than the time-series server takes in one field. It stays in the journal; set maxFrameBytes below 48,000.',
   },
   'store-row-missing': {
     kind: 'broken',

@@ -416,7 +416,8 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         .catch((error: unknown) => logger.warn({ reason: (error as Error).message }, 'edge messages begin with less'));
       void finishAll(border);
       if (ports.servedStore !== undefined) {
-        const filler = createStoreFiller(ports.servedStore, journal, catalogue, wall, logger);
+        const passedOver = (rows: number) => instruments.unservedFrames.add(rows);
+        const filler = createStoreFiller(ports.servedStore, journal, catalogue, wall, logger, passedOver);
         cancels.push(filler.stop);
       }
       logger.info({ replayed, again, gid: identity.gid }, 'gateway started');

@@ -21,6 +21,7 @@ export interface Instruments {
   readonly anchorFailures: Count;
   readonly alarms: Count;
   readonly bulk: Count;
+  readonly unservedFrames: Count;
   readonly journalBytes: Level;
   readonly journalFailed: Level;
   readonly journalCutBytes: Level;
@@ -60,6 +61,7 @@ export function createInstruments(metrics: Metrics): Instruments {
     anchorFailures: metrics.counter('edge_anchor_failures_total', 'tries to anchor that failed'),
     alarms: metrics.counter('edge_alarms_total', 'signs of attack or broken hardware', 'alarm'),
     bulk: metrics.counter('edge_bulk_total', 'bulk messages taken'),
+    unservedFrames: metrics.counter('edge_unserved_frames_total', 'frames too long for the served store'),
     journalBytes: metrics.gauge('edge_journal_bytes', 'end of the journal'),
     journalFailed: metrics.gauge(
       'edge_journal_failed',

@@ -324,6 +324,19 @@ describe('refusals', () => {
       expect(record.reporter).toEqual(world.address.thumbprint);
     });
 
+    it('too-large: a frame over the limit of the beacon, in bulk as on u; those behind it are taken', async () => {
+      const payload = new Uint8Array([0x83, 25, 1, 0x59, 0x40, 0x00, ...new Uint8Array(16_384)]);
+      const large = epoch.frame({ payload });
+      expect(large.raw.length).toBeGreaterThan(16_384);
+      await refusedAs('too-large', () => client.publish(circle.device.topics.u, large.raw, 1, 300));
+      const next = epoch.frame();
+      await refusedAs('too-large', () => send(epoch.ctl(CTL.bulk, encodeBulk([large.raw, next.raw]))));
+      expect(await world.gateway.store.frame(circle.device.name, hexOf(epoch), large.seq)).toBeUndefined();
+      await until(
+        async () => (await world.gateway.store.frame(circle.device.name, hexOf(epoch), next.seq)) !== undefined,
+      );
+    });
+
     it('bulk-content: what does not belong in bulk, or in another order [EPOCH-9]', async () => {
       const { raw } = epoch.frame();
       const { bare } = epoch.close();

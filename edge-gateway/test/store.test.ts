@@ -8,7 +8,7 @@ import { ehOf, parseFrame } from '@pulseseal/protocol';
 import { createSilentLogger, createSystemClock } from '@pulseseal/runtime';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createJournal } from '../src/journal.ts';
-import { openInfluxStore, type StoredRow } from '../src/mod.ts';
+import { type CiphertextStore, openInfluxStore, type StoredRow } from '../src/mod.ts';
 import { createStoreFiller } from '../src/store/filler.ts';
 import { rawEpoch } from './raw-device.ts';
 import { storeContract } from './store.contract.ts';
@@ -37,6 +37,54 @@ async function realRows(world: World, count: number): Promise<StoredRow[]> {
 storeContract('embedded, over the journal', async () => {
   const world = await createWorld();
   return { store: world.gateway.store, rows: (count) => realRows(world, count), end: () => world.end() };
+});
+
+it('a frame that the served store never takes is counted and passed over: those behind it go on', async () => {
+  const world = await createWorld({ settings: { maxFrameBytes: 65_536 } });
+  try {
+    const circle = await world.circle();
+    const { client, epoch } = await world.live(circle);
+    const payload = new Uint8Array([0x59, 0xbb, 0x80, ...new Uint8Array(48_000)]);
+    const [first, large, last] = [epoch.frame(), epoch.frame({ payload }), epoch.frame()];
+    for (const { raw } of [first, large, last]) expect(await client.publish(circle.device.topics.u, raw)).toBe(true);
+    const taken: number[] = [];
+    const nothing = async () => [];
+    const { mostFrameBytes, put } = await openInfluxStore({ url: 'http://127.0.0.1:1/nowhere' });
+    const store: CiphertextStore = {
+      mostFrameBytes: mostFrameBytes!,
+      async put(rows) {
+        taken.push(...rows.map(({ seq }) => seq));
+      },
+      query: nothing,
+      segment: nothing,
+      frame: async () => undefined,
+      close: async () => {},
+    };
+    const cursor = await openCursor(join(world.dir, 'served.cursor'));
+    const clock = createSystemClock();
+    let passed = 0;
+    const journal = createJournal(world.journal, clock);
+    const filler = createStoreFiller(
+      { store, cursor },
+      journal,
+      world.catalogue,
+      clock,
+      createSilentLogger(),
+      (rows) => {
+        passed += rows;
+      },
+    );
+    await until(() => taken.includes(last.seq));
+    expect([taken, passed]).toEqual([[first.seq, last.seq], 1]);
+    filler.stop();
+    await filler.caughtUp();
+    await cursor.close();
+    const eh = Buffer.from(ehOf(epoch.oh)).toString('hex');
+    const row = await world.gateway.store.frame(circle.device.name, eh, large.seq);
+    await expect(put([row!])).rejects.toMatchObject({ code: 'store-frame-too-long' });
+  } finally {
+    await world.end();
+  }
 });
 
 const influxd = spawnSync('influxd', ['version']).status === 0;

@@ -12,8 +12,8 @@ export interface InfluxStoreSettings {
 const MEASUREMENT = 'frames';
 /** Points of one write: about half a megabyte of base64. */
 const POINTS_AT_ONCE = 1_000;
-/** InfluxDB 1.x has no binary type and no string over 64 kB. */
-const MOST_TEXT_CHARACTERS = 64_000;
+/** InfluxDB 1.x has no binary type and no string over 64 kB: 64,000 characters of base64. */
+const MOST_FRAME_BYTES = 48_000;
 const CALL_TIMEOUT_MS = 10_000;
 
 /**
@@ -63,6 +63,7 @@ export async function openInfluxStore(settings: InfluxStoreSettings): Promise<Ci
       return rows.map(rowOf);
     });
   return {
+    mostFrameBytes: MOST_FRAME_BYTES,
     async put(rows) {
       for (let i = 0; i < rows.length; i += POINTS_AT_ONCE) {
         const points = rows.slice(i, i + POINTS_AT_ONCE).map(pointOf);
@@ -104,8 +105,8 @@ interface Row {
 const BAND = 1_000_000;
 
 function pointOf(row: StoredRow): IPoint {
+  if (row.frame.length > MOST_FRAME_BYTES) throw gatewayFailure('store-frame-too-long', `position ${row.position}`);
   const frame = Buffer.from(row.frame).toString('base64');
-  if (frame.length > MOST_TEXT_CHARACTERS) throw gatewayFailure('store-unreachable', 'a frame is too long for a field');
   return {
     measurement: MEASUREMENT,
     tags: { device: row.device, eh: row.eh, band: String(Math.floor(row.seq / BAND)) },

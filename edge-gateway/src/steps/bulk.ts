@@ -154,6 +154,7 @@ export function keepBulk(device: DeviceState, epoch: EpochState): void {
 }
 
 function takeBulkFrame(border: Border, epoch: EpochState, frame: Frame): void {
+  if (frame.raw.length > border.settings.maxFrameBytes) refuse('too-large');
   if (!epoch.routes.has(frame.st)) refuse('out-of-range');
   const leaf = frameLeaf(frame, epoch.oh, border.crypto);
   const admission = epoch.received.judge(frame.seq, leaf);

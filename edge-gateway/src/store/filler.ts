@@ -28,12 +28,18 @@ export function createStoreFiller(
   catalogue: Pick<Catalogue, 'deviceByNumber'>,
   wall: Clock,
   logger: Logger,
+  passedOver: (rows: number) => void = () => {},
 ): StoreFiller {
   const { store, cursor } = served;
+  const mostBytes = store.mostFrameBytes ?? Number.POSITIVE_INFINITY;
   let isStopped = false;
   let retryMs = RETRY_LEAST_MS;
   let at = cursor.position;
 
+  const passOver = (count: number) => {
+    passedOver(count);
+    logger.error({ code: 'store-frame-too-long', count }, 'frames stand in the journal alone');
+  };
   const step = async (): Promise<boolean> => {
     if (at >= journal.endPosition) return false;
     const page = await journal.page(at);
@@ -54,7 +60,10 @@ export function createStoreFiller(
         position,
       });
     }
-    if (rows.length > 0) await store.put(rows);
+    const fitting = rows.filter(({ frame }) => frame.length <= mostBytes);
+    if (fitting.length > 0) await store.put(fitting);
+    // It would never fit: those behind it do not wait for it, and the embedded store has it.
+    if (fitting.length < rows.length) passOver(rows.length - fitting.length);
     at = page.next;
     await cursor.save(at);
     return true;

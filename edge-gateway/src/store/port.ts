@@ -31,7 +31,12 @@ export interface StoreQuery {
  * `test/store.contract.ts`.
  */
 export interface CiphertextStore {
-  /** Resolves when the rows are stored. Rejects with `store-unreachable` and stores any or none of them. */
+  /** It never takes a longer frame. Undefined: it takes all. */
+  readonly mostFrameBytes?: number;
+  /**
+   * Resolves when the rows are stored. Rejects with `store-unreachable` and stores any or none of them; with
+   * `store-frame-too-long` for what it never takes.
+   */
   put(rows: readonly StoredRow[]): Promise<void>;
   /** In order of arrival, then of number. */
   query(query: StoreQuery): Promise<StoredRow[]>;
