@@ -1,9 +1,9 @@
 import type { CryptoProvider, KeyStore } from '@pulseseal/crypto';
 import { parseSigned, signBody } from '@pulseseal/protocol';
 import type { Clock, Random } from '@pulseseal/runtime';
-import type { Catalogue } from './catalogue.ts';
+import type { BeaconRow, Catalogue } from './catalogue.ts';
 import type { Identity } from './identity.ts';
-import type { Journal } from './journal.ts';
+import { type Journal, readUndamaged } from './journal.ts';
 import { RECORD } from './journal-record.ts';
 import { MAX_PREKEYS } from './limits.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -57,18 +57,29 @@ export function createBeacons(
   let cancel = () => {};
   let isIssuing = false;
 
-  const read = async (serial: number, hash: Uint8Array, position: number): Promise<HeldBeacon> => {
-    const known = held.get(serial);
-    if (known !== undefined) return known;
-    const { message } = await journal.read(position);
+  const keep = (serial: number, hash: Uint8Array, message: Uint8Array): HeldBeacon => {
     const { body } = parseSigned(message, 'beacon');
     const beacon = { serial, hash, message, validUntilMs: body.validUntilMs, suites: body.suites };
     held.set(serial, beacon);
     for (const old of held.keys()) if (held.size > MAX_PREKEYS) held.delete(old);
     return beacon;
   };
+  /** Undefined: the disk has spoiled it, and what names it is refused as another gateway's. */
+  const read = async ({ serial, hash, position }: BeaconRow): Promise<HeldBeacon | undefined> => {
+    const known = held.get(serial);
+    if (known !== undefined) return known;
+    const record = await readUndamaged(journal, position);
+    return record && keep(serial, hash, record.message);
+  };
+  const prekeySerials = async (): Promise<number[]> =>
+    (await keys.list())
+      .map(({ name }) => /^gateway\.prekey\.(\d+)$/.exec(name)?.[1])
+      .filter((text) => text !== undefined)
+      .map(Number)
+      .sort((a, b) => b - a);
   const issue = async () => {
-    const serial = (catalogue.lastBeacon()?.serial ?? 0) + 1;
+    // A device goes back to no lower serial: also not when the journal lost the newest beacon.
+    const serial = Math.max(catalogue.lastBeacon()?.serial ?? 0, ...(await prekeySerials())) + 1;
     const seed = random.bytes(32);
     const prekey = crypto.xwingKeyPair(seed).publicKey;
     await keys.put(nameOf(serial), seed);
@@ -97,21 +108,13 @@ export function createBeacons(
       identity.signer,
     );
     const hash = crypto.sha256(message);
-    const position = await journal.put(RECORD.beacon, 0, 0, nowMs, message, (at) => {
-      catalogue.addBeacon(serial, hash, at);
-      return at;
-    });
-    current = await read(serial, hash, position);
+    await journal.put(RECORD.beacon, 0, 0, nowMs, message, (at) => catalogue.addBeacon(serial, hash, at));
+    current = keep(serial, hash, message);
     await forgetOldPrekeys(nowMs);
     listener(current);
   };
   const forgetOldPrekeys = async (nowMs: number) => {
-    const serials = (await keys.list())
-      .map(({ name }) => /^gateway\.prekey\.(\d+)$/.exec(name)?.[1])
-      .filter((text) => text !== undefined)
-      .map(Number)
-      .sort((a, b) => b - a);
-    for (const [i, serial] of serials.entries()) {
+    for (const [i, serial] of (await prekeySerials()).entries()) {
       const ended = (held.get(serial)?.validUntilMs ?? Number.POSITIVE_INFINITY) + PREKEY_GRACE_MS < nowMs;
       if (i >= MAX_PREKEYS || ended) await keys.remove(nameOf(serial));
     }
@@ -126,11 +129,12 @@ export function createBeacons(
   return {
     async start() {
       const last = catalogue.lastBeacon();
-      if (last !== undefined) {
-        const known = await read(last.serial, last.hash, last.position);
+      const known = last && (await read(last));
+      const isNewest = last !== undefined && !(await prekeySerials()).some((serial) => serial > last.serial);
+      if (known !== undefined && isNewest) {
         const { body } = parseSigned(known.message, 'beacon');
         const sameTls = sameOrBothNull(body.tlsSpkiHash, tlsSpkiHash);
-        const seed = await keys.get(nameOf(last.serial));
+        const seed = await keys.get(nameOf(known.serial));
         seed?.fill(0);
         if (sameTls && seed !== undefined) current = known;
       }
@@ -154,7 +158,7 @@ export function createBeacons(
     },
     async byHash(hash) {
       const row = catalogue.beacon(hash);
-      return row && read(row.serial, row.hash, row.position);
+      return row && read(row);
     },
     prekey: (serial) => keys.get(nameOf(serial)),
     onIssue(given) {

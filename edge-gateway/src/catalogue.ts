@@ -16,7 +16,8 @@ export interface Catalogue {
 
   device(name: string): DeviceRow | undefined;
   deviceByNumber(number: number): DeviceRow | undefined;
-  readonly deviceCount: number;
+  /** The highest that any record names: a number is never given twice, also when the record that gave it is damaged. */
+  readonly lastDeviceNumber: number;
   addDevice(number: number, name: string, thumbprint: Uint8Array): void;
   setEndorse(number: number, position: Position): void;
   setManifest(number: number, position: Position, hash: Uint8Array, version: number): void;
@@ -29,9 +30,20 @@ export interface Catalogue {
   /** Every device, for feeds to new readers and for totals. */
   devices(): Iterable<DeviceRow>;
 
-  addEpoch(epoch: Omit<EpochRow, 'id' | 'isAccepted' | 'entry'>): number;
+  /**
+   * An opening that came again takes the place of one that the disk has spoiled, and its entry in the evidence log.
+   * `isMended`: it did.
+   */
+  addEpoch(epoch: Omit<EpochRow, 'id' | 'isAccepted' | 'entry'>): { readonly id: number; readonly isMended: boolean };
+  /** Its id. An epoch whose opening the disk has spoiled gets one by the messages that name it. */
+  epochNumber(deviceNumber: number, eh: Uint8Array): number;
+  /** The disk has spoiled its opening: from now on it counts as not stored, and so does its (boot, epoch). */
+  setSpoiled(id: number): void;
   setAccepted(id: number): void;
+  /** Those whose opening is there. */
   epoch(deviceNumber: number, eh: Uint8Array): EpochRow | undefined;
+  /** One whose opening is not: its frames are. */
+  unopened(deviceNumber: number, eh: Uint8Array): EpochRow | undefined;
   /** Newest first by (boot, epoch). */
   epochs(deviceNumber: number, limit: number): EpochRow[];
   epochById(id: number): EpochRow | undefined;
@@ -110,6 +122,7 @@ export interface EpochRow {
   readonly oh: Uint8Array;
   readonly boot: number;
   readonly epoch: number;
+  /** Of its opening; 0 and below: the disk has spoiled it. */
   readonly position: Position;
   readonly isBulk: boolean;
   readonly isAccepted: boolean;

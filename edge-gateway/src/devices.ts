@@ -4,7 +4,7 @@ import { createSerial } from '@pulseseal/runtime';
 import type { Catalogue, DeviceRow } from './catalogue.ts';
 import { DeviceTopics } from './device-topics.ts';
 import type { Identity } from './identity.ts';
-import type { Journal } from './journal.ts';
+import { type Journal, readUndamaged } from './journal.ts';
 import { RECORD } from './journal-record.ts';
 import { LazyMap } from './lazy-map.ts';
 import { consentName } from './ledger-view.ts';
@@ -65,9 +65,12 @@ export function createDevices(
       takeEndorse(device, parseSigned(message, 'endorse'), row.endorseAt);
     }
     if (row.manifestAt !== undefined) {
-      const { message } = await journal.read(row.manifestAt);
-      device.manifest = viewOf(parseSigned(message, 'manifest'), row.manifestAt, identity, crypto);
-      device.manifestAt = row.manifestAt;
+      // One that the disk has spoiled is taken again when its owner publishes it.
+      const record = await readUndamaged(journal, row.manifestAt);
+      if (record !== undefined) {
+        device.manifest = viewOf(parseSigned(record.message, 'manifest'), row.manifestAt, identity, crypto);
+        device.manifestAt = row.manifestAt;
+      }
     }
     if (!device.isRetired && device.manifest !== undefined && isRetired(device.manifest.pseudonym)) retire(device);
     return device;
@@ -102,7 +105,7 @@ export function createDevices(
     },
     create(thumbprint) {
       const name = deviceText(thumbprint);
-      lastNumber = Math.max(lastNumber, catalogue.deviceCount) + 1;
+      lastNumber = Math.max(lastNumber, catalogue.lastDeviceNumber) + 1;
       const number = lastNumber;
       journal
         .put(RECORD.device, 0, number, nowMs(), thumbprint, () => catalogue.addDevice(number, name, thumbprint))

@@ -19,8 +19,8 @@ import type { Beacons } from './beacons.ts';
 import type { Catalogue, CloseRow, EpochRow } from './catalogue.ts';
 import { viewOf } from './devices.ts';
 import type { Identity } from './identity.ts';
-import { isDamage, type Journal } from './journal.ts';
-import { FLAG, type JournalRecord } from './journal-record.ts';
+import { type Journal, readUndamaged } from './journal.ts';
+import { FLAG } from './journal-record.ts';
 import { LazyMap } from './lazy-map.ts';
 import { MAX_OPEN_SEGMENTS } from './limits.ts';
 import { createReceivedSet, sameBytes } from './received.ts';
@@ -150,7 +150,12 @@ function routesOf(open: Open, manifest: ManifestView): Map<number, readonly Reci
   return new Map(open.streams.map((s) => [s.id, byScope.get(s.scope) ?? []]));
 }
 
-/** Reads an epoch back from the journal: keys by one HPKE open, received set and closes through the index. */
+/**
+ * Reads an epoch back from the journal: keys by one HPKE open, received set and closes through the index. Of what the
+ * disk has spoiled the opening is taken for one that never came, which makes the device send it again (section 12, err 2);
+ * wraps, repairs and frames are asked for.
+ * @throws Refusal unknown-epoch
+ */
 export async function loadEpoch(
   device: DeviceState,
   row: EpochRow,
@@ -160,30 +165,55 @@ export async function loadEpoch(
   settings: GatewaySettings,
 ): Promise<EpochState | undefined> {
   const { crypto, journal, catalogue } = ports;
-  const record = await journal.read(row.position);
+  const record = await readUndamaged(journal, row.position);
+  if (record === undefined) return forgetOpening(device, row, catalogue);
   const { open: openBytes } = parsePlain(record.message, 'opening');
   const open = parseSigned(openBytes, 'open').body;
   const oh = openHash(openBytes, crypto);
   const manifestRow = catalogue.manifest(open.manifestHash);
   if (manifestRow === undefined) return undefined;
-  const manifestMessage = (await journal.read(manifestRow.position)).message;
-  const manifest = viewOf(parseSigned(manifestMessage, 'manifest'), manifestRow.position, identity, crypto);
+  const manifestRecord = await readUndamaged(journal, manifestRow.position);
+  if (manifestRecord === undefined) return undefined;
+  const manifest = viewOf(parseSigned(manifestRecord.message, 'manifest'), manifestRow.position, identity, crypto);
   const keys = withKeys ? await openLinkKeys(open, oh, ports, identity) : undefined;
   const isBulk = (record.flags & FLAG.bulk) !== 0;
   const epoch = createEpoch(device, { id: row.id, open, oh, manifest, keys, isBulk, flags: record.flags }, settings);
   epoch.isAccepted = row.isAccepted;
-  for (const position of catalogue.keys(row.id)) {
-    const { wraps } = parsePlain((await journal.read(position)).message, 'keys');
-    wrapsArrived(epoch, new Set(wraps.map((wrap) => toHex(crypto.sha256(wrap)))));
-  }
-  await loadSegments(epoch, catalogue.closes(row.id), ports);
-  await loadReceived(epoch, ports);
-  epoch.durableSeq = epoch.received.next;
-  epoch.durableClosed = epoch.closedNext;
+  await readRest(epoch, ports);
   return epoch;
 }
 
-async function loadSegments(epoch: EpochState, rows: readonly CloseRow[], ports: EpochPorts): Promise<void> {
+function forgetOpening(device: DeviceState, row: EpochRow, catalogue: Catalogue): never {
+  catalogue.setSpoiled(row.id);
+  const left = catalogue.deviceByNumber(device.number);
+  device.stored =
+    left?.boot === undefined || left.epoch === undefined || left.oh === undefined
+      ? undefined
+      : { boot: left.boot, epoch: left.epoch, oh: left.oh };
+  return refuse('unknown-epoch');
+}
+
+/** What the journal holds of an epoch beside its opening. */
+export async function readRest(
+  epoch: EpochState,
+  ports: Pick<EpochPorts, 'crypto' | 'journal' | 'catalogue'>,
+): Promise<void> {
+  const { crypto, journal, catalogue } = ports;
+  for (const position of catalogue.keys(epoch.id)) {
+    const record = await readUndamaged(journal, position);
+    if (record === undefined) continue;
+    const { wraps } = parsePlain(record.message, 'keys');
+    wrapsArrived(epoch, new Set(wraps.map((wrap) => toHex(crypto.sha256(wrap)))));
+  }
+  await loadSegments(epoch, catalogue.closes(epoch.id), ports);
+  await loadReceived(epoch, ports);
+  epoch.durableSeq = epoch.received.next;
+  epoch.durableClosed = epoch.closedNext;
+}
+
+type RestPorts = Parameters<typeof readRest>[1];
+
+async function loadSegments(epoch: EpochState, rows: readonly CloseRow[], ports: RestPorts): Promise<void> {
   let low = 1;
   let isContiguous = true;
   const chained = rows.filter((r) => r.state !== 'held');
@@ -199,7 +229,14 @@ async function loadSegments(epoch: EpochState, rows: readonly CloseRow[], ports:
   }
   for (const row of rows) {
     if (row.state !== 'logged' && row.state !== 'held' && row.first + row.count <= low) continue;
-    const close = parseSigned((await ports.journal.read(row.position)).message, 'close').body;
+    const record = await readUndamaged(ports.journal, row.position);
+    if (record === undefined) {
+      if (row.state !== 'logged') continue;
+      // Without its root the segment can never be proved, and the mark must not stand at it for ever.
+      ports.catalogue.setSegmentState(row.position, 'disputed');
+      return loadSegments(epoch, ports.catalogue.closes(epoch.id), ports);
+    }
+    const close = parseSigned(record.message, 'close').body;
     epoch.segments.set(row.segment, segmentOf(close, row.position, row.hash, row.state));
     if (close.leaves !== undefined)
       for (let i = 0; i < close.count; i++)
@@ -233,10 +270,12 @@ export function segmentOf(
 /** Reads of one batch go to the thread pool together. */
 const READ_BATCH = 64;
 
-async function loadReceived(epoch: EpochState, ports: EpochPorts): Promise<void> {
+async function loadReceived(epoch: EpochState, ports: RestPorts): Promise<void> {
   const { journal, catalogue, crypto } = ports;
   for (const position of catalogue.repairs(epoch.id)) {
-    const { leaves } = parseRepair(parseCtl((await journal.read(position)).message).content);
+    const record = await readUndamaged(journal, position);
+    if (record === undefined) continue;
+    const { leaves } = parseRepair(parseCtl(record.message).content);
     for (const { seq, leaf } of leaves) {
       if (seq >= epoch.received.low) epoch.received.addLeaf(seq, leaf);
       else if (catalogue.frames(epoch.id, seq, seq + 1).length === 0) epoch.received.rememberGone(seq, leaf);
@@ -252,16 +291,6 @@ async function loadReceived(epoch: EpochState, ports: EpochPorts): Promise<void>
       epoch.received.add(frame.seq, frameLeaf(frame, epoch.oh, crypto));
       epoch.lastArrivedMs = Math.max(epoch.lastArrivedMs, record.arrivedMs);
     }
-  }
-}
-
-/** A frame that the disk has spoiled is missing: its leaf is asked of the device, and the epoch lives on. */
-async function readUndamaged(journal: Journal, position: number): Promise<JournalRecord | undefined> {
-  try {
-    return await journal.read(position);
-  } catch (error) {
-    if (isDamage(error)) return undefined;
-    throw error;
   }
 }
 

@@ -8,7 +8,7 @@ import { gatewayFailure } from './failures.ts';
 import type { Forwarder } from './forward.ts';
 import type { Identity } from './identity.ts';
 import type { Instruments } from './instruments.ts';
-import type { Journal } from './journal.ts';
+import { type Journal, readUndamaged } from './journal.ts';
 import { RECORD, uint64 } from './journal-record.ts';
 import type { Projection } from './projection.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -80,7 +80,8 @@ export function createEvidenceLog(ports: EvidencePorts, identity: Identity, sett
     return comparing;
   };
   const compare = async (): Promise<boolean> => {
-    const found = await standingOf(ledger, { id, gateway: identity.thumbprint, tree: projection.tree, catalogue });
+    const log = { id, gateway: identity.thumbprint, tree: projection.tree, catalogue, journal };
+    const found = await standingOf(ledger, log);
     if (found.kind === 'adopt') await adopt(found.sth, found.size);
     standing = found.kind === 'behind' ? 'behind' : 'same';
     if (found.kind !== 'behind') return true;
@@ -125,11 +126,11 @@ export function createEvidenceLog(ports: EvidencePorts, identity: Identity, sett
   };
   const arrivalSpan = async (from: number, size: number) => {
     const ends = [catalogue.entryPosition(from)!, catalogue.entryPosition(size - 1)!];
-    const [first, last] = await Promise.all(ends.map((position) => journal.read(position)));
-    return {
-      firstMs: Math.min(first!.arrivedMs, last!.arrivedMs),
-      lastMs: Math.max(first!.arrivedMs, last!.arrivedMs),
-    };
+    const records = await Promise.all(ends.map((position) => readUndamaged(journal, position)));
+    const [firstMs, lastMs] = records.map((record) => record?.arrivedMs);
+    // A spoiled record tells no time: the other end's, or the time of signing.
+    const times = [firstMs ?? lastMs ?? wall.nowMs(), lastMs ?? firstMs ?? wall.nowMs()];
+    return { firstMs: Math.min(...times), lastMs: Math.max(...times) };
   };
   const sendReceipts = async (from: number, size: number) => {
     const rids = new Set<string>();
@@ -139,7 +140,8 @@ export function createEvidenceLog(ports: EvidencePorts, identity: Identity, sett
     const epochOf = async (id: number) => {
       const found = catalogue.epochById(id);
       if (found === undefined) return undefined;
-      const made = { eh: found.eh, readers: await readers(found) };
+      // An opening that the disk has spoiled names nobody; the readers of all others get their receipts.
+      const made = { eh: found.eh, readers: await readers(found).catch((): string[] => []) };
       epochs.set(id, made);
       return made;
     };

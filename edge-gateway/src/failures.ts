@@ -53,7 +53,7 @@ export const GATEWAY_FAILURES: FailureTable<GatewayFailureCode> = {
   },
   'log-rolled-back': {
     kind: 'broken',
-    text: 'The ledger holds a head over more or other entries than this folder: it is an older copy. Frames are taken, no head is signed. Stop and put the newest folder back, or make a new gateway identity.',
+    text: 'A signed head covers more or other entries than this folder: it is an older copy, or its index was made anew over a damaged record. Frames are taken, no head is signed. Stop and put the newest folder back, or make a new gateway identity.',
   },
 };
 

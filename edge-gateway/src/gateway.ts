@@ -16,7 +16,7 @@ import { createDeviceKeys } from './device-keys.ts';
 import { createDevices, viewOf } from './devices.ts';
 import { disputeEvidence } from './disputes.ts';
 import { createEdgeBook } from './edge-book.ts';
-import { findEpoch, loadEpoch } from './epochs.ts';
+import { findEpoch, loadEpoch, readRest } from './epochs.ts';
 import { createEvidenceLog } from './evidence.ts';
 import { gatewayFailure } from './failures.ts';
 import { createFlow } from './flow.ts';
@@ -30,7 +30,7 @@ import { MAX_STARTS } from './limits.ts';
 import { createLogin } from './login.ts';
 import type { BrokerAddress, BrokerHandlers, GatewayPorts, Session } from './ports.ts';
 import { createProjection } from './projection.ts';
-import { forwardAgain, replayJournal } from './recover.ts';
+import { forwardAgain, forwardRest, replayJournal } from './recover.ts';
 import { type GatewaySettings, gatewaySettings } from './settings.ts';
 import type { ClientSession, DeviceState, EpochState } from './state.ts';
 import { keepBulk } from './steps/bulk.ts';
@@ -163,6 +163,8 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         return viewOf(parseSigned(message, 'manifest'), row.position, identity, crypto);
       },
       async introduce(epoch, open, openBytes) {
+        const isMended = projection.takeMended(epoch.id);
+        if (isMended) await readRest(epoch, epochPorts);
         const { endorseAt } = epoch.device;
         if (endorseAt === undefined) return;
         const endorse = (await journal.read(endorseAt)).message;
@@ -171,6 +173,10 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         const before = { endorse, manifest, beacon: beacon?.message };
         forward.opening(epoch, openBytes, before, Math.round(data.nowMs()));
         forward.flush();
+        if (isMended) {
+          await forwardRest(border, epoch);
+          await finishCutShort(border, epoch);
+        }
         if (!epoch.isBulk) book.enter(epoch.device.name, epoch.eh, epoch.manifest, epoch.wrapHashes);
       },
       grown: () => evidence.grown(),

@@ -230,3 +230,16 @@ export function createJournal(log: Log, wall: Clock, synced: (tookMs: number) =>
 
 /** A record that does not match its checksum any more. */
 export const isDamage = (error: unknown): boolean => error instanceof Failure && error.code === 'record-damaged';
+
+/** Undefined: the disk has spoiled the record, and the journal has said so. */
+export async function readUndamaged(
+  journal: Pick<Journal, 'read'>,
+  position: Position,
+): Promise<JournalRecord | undefined> {
+  try {
+    return await journal.read(position);
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
+  }
+}

@@ -47,13 +47,18 @@ export interface Projection {
   segment(closePosition: Position, isComplete: boolean): void;
   manifest(deviceNumber: number, message: Uint8Array, version: number, position: Position): void;
   sth(message: Uint8Array, position: Position): void;
+  /** Whether the epoch had messages here before its opening, which was sent again: true once. */
+  takeMended(epochId: number): boolean;
   /** After a rollback: numbers of epochs may differ. */
   reset(): void;
-  /** A record read back; `readMessage` gives the messages that others point to. */
+  /**
+   * A record read back; `readMessage` gives the messages that others point to, undefined where the disk has spoiled them.
+   * What names an epoch whose opening is spoiled is kept for the time when the device has sent it again.
+   */
   replay(
     record: JournalRecord,
     position: Position,
-    readMessage: (position: Position) => Promise<Uint8Array>,
+    readMessage: (position: Position) => Promise<Uint8Array | undefined>,
   ): Promise<void>;
 }
 
@@ -64,16 +69,20 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
     tree.append(catalogue.addEntry(position, leaf), leaf);
   };
   const epochIds = new Map<string, number>();
+  const mended = new Set<number>();
   const epochIdOf = (deviceNumber: number, eh: Uint8Array): number => {
     const key = `${deviceNumber}/${Buffer.from(eh.buffer, eh.byteOffset, eh.length).toString('latin1')}`;
     const known = epochIds.get(key);
     if (known !== undefined) return known;
-    const row = catalogue.epoch(deviceNumber, eh);
-    if (row === undefined) throw new RangeError('the journal has a message of an epoch it does not hold');
+    const id = catalogue.epochNumber(deviceNumber, eh);
     if (epochIds.size > 10_000) epochIds.clear();
-    epochIds.set(key, row.id);
-    return row.id;
+    epochIds.set(key, id);
+    return id;
   };
+
+  /** The endorsement says it too, should the device's own record be spoiled. */
+  const learnDevice = (number: number, thumbprint: Uint8Array) =>
+    catalogue.addDevice(number, deviceText(thumbprint), thumbprint.slice());
 
   const projection: Projection = {
     tree,
@@ -82,7 +91,7 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
     opening(deviceNumber, open, openBytes, flags, position, arrivedMs) {
       const oh = openHash(openBytes, crypto);
       const isBulk = (flags & FLAG.bulk) !== 0;
-      const id = catalogue.addEpoch({
+      const { id, isMended } = catalogue.addEpoch({
         deviceNumber,
         eh: ehOf(oh),
         oh,
@@ -93,7 +102,8 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
         arrivedMs,
       });
       if (!isBulk) catalogue.setStored(deviceNumber, open.boot, open.epoch, oh);
-      enter(position, openBytes);
+      if (isMended) mended.add(id);
+      if (!isMended || catalogue.entryAt(position) === undefined) enter(position, openBytes);
       return id;
     },
     close(epochId, close, message, hash, flags, position) {
@@ -117,6 +127,7 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
       catalogue.setSegmentState(closePosition, isComplete ? 'complete' : 'disputed'),
     manifest: (deviceNumber, message, version, position) =>
       catalogue.setManifest(deviceNumber, position, crypto.sha256(message), version),
+    takeMended: (epochId) => mended.delete(epochId),
     sth(message, position) {
       const { body } = parseSigned(message, 'sth');
       catalogue.addSth({
@@ -129,6 +140,7 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
     },
     reset() {
       epochIds.clear();
+      mended.clear();
       tree.forget();
     },
     async replay(record, position, readMessage) {
@@ -143,12 +155,13 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
           catalogue.setStarts(readUint64(message));
           break;
         case RECORD.device:
-          catalogue.addDevice(deviceNumber, deviceText(message), message.slice());
+          learnDevice(deviceNumber, message);
           break;
         case RECORD.beacon:
           catalogue.addBeacon(parseSigned(message, 'beacon').body.serial, crypto.sha256(message), position);
           break;
         case RECORD.endorse:
+          learnDevice(deviceNumber, parseSigned(message, 'endorse').body.subject);
           catalogue.setEndorse(deviceNumber, position);
           break;
         case RECORD.manifest:
@@ -170,7 +183,8 @@ export function createProjection(catalogue: Catalogue, crypto: CryptoProvider): 
         }
         case RECORD.chained: {
           const at = readUint64(message);
-          projection.chained(at, await readMessage(at));
+          const close = await readMessage(at);
+          if (close !== undefined) projection.chained(at, close);
           break;
         }
         case RECORD.repair: {

@@ -1,6 +1,7 @@
-import { ehOf, openHash, parseFrame, parsePlain, parseSigned } from '@pulseseal/protocol';
+import { ehOf, openHash, parseFrame, parsePlain, parseSigned, Refusal } from '@pulseseal/protocol';
 import type { Border } from './border.ts';
 import type { CloseRow } from './catalogue.ts';
+import { isDamage, readUndamaged } from './journal.ts';
 import { FLAG, type JournalRecord, RECORD, readUint64 } from './journal-record.ts';
 import type { EpochState } from './state.ts';
 import { leavesFromStore } from './steps/recipient.ts';
@@ -8,7 +9,7 @@ import { leavesFromStore } from './steps/recipient.ts';
 /** Brings the index up to the journal's end. Answers how many records were read. */
 export async function replayJournal(border: Pick<Border, 'journal' | 'catalogue' | 'projection'>): Promise<number> {
   const { journal, catalogue, projection } = border;
-  const readMessage = async (position: number) => (await journal.read(position)).message;
+  const readMessage = async (position: number) => (await readUndamaged(journal, position))?.message;
   let count = 0;
   let at = catalogue.cursor;
   while (at < journal.endPosition) {
@@ -25,19 +26,60 @@ export async function replayJournal(border: Pick<Border, 'journal' | 'catalogue'
 export async function forwardAgain(border: Border, from: number): Promise<number> {
   const { journal } = border;
   let count = 0;
+  let heldBack = 0;
   let at = from;
+  /** Devices without their endorsement: each of their records would read it again. */
+  const unknown = new Set<number>();
   while (at < journal.endPosition) {
     const page = await journal.page(at);
     for (const { record, position } of page.records) {
       if (position < from) continue;
-      await forwardRecord(border, record, position);
       count++;
+      const { deviceNumber } = record;
+      if (unknown.has(deviceNumber)) {
+        heldBack++;
+        continue;
+      }
+      try {
+        await forwardRecord(border, record, position);
+      } catch (error) {
+        if (!isDamage(error) && !(error instanceof Refusal)) throw error;
+        heldBack++;
+        const name = border.catalogue.deviceByNumber(deviceNumber)?.name;
+        if (name !== undefined && border.devices.get(name) === undefined) unknown.add(deviceNumber);
+      }
     }
     at = page.next;
     border.forward.flush();
   }
+  if (heldBack > 0)
+    border.logger.error({ heldBack }, 'records wait for others that the disk has spoiled: no recipient gets them yet');
   return count;
 }
+
+/** Gives the recipients what came of an epoch before its opening was sent again: until then nobody could route it. */
+export async function forwardRest(border: Border, epoch: EpochState): Promise<void> {
+  const { catalogue, journal, forward } = border;
+  for (const position of catalogue.keys(epoch.id)) {
+    const record = await readUndamaged(journal, position);
+    if (record !== undefined) forward.keys(epoch, parsePlain(record.message, 'keys').wraps, record.arrivedMs);
+  }
+  for (const [i, { position }] of catalogue.frames(epoch.id, 0, Number.MAX_SAFE_INTEGER).entries()) {
+    const record = await readUndamaged(journal, position);
+    if (record !== undefined) forward.frame(epoch, parseFrame(record.message), position, record.arrivedMs);
+    if (i % FLUSH_FRAMES === 0) forward.flush();
+  }
+  for (const close of catalogue.closes(epoch.id)) {
+    const record = close.state === 'held' ? undefined : await readUndamaged(journal, close.position);
+    if (record === undefined) continue;
+    forward.close(epoch, record.message, close.position, record.arrivedMs);
+    if (close.state === 'complete') await leavesAgain(border, epoch, close, record.arrivedMs);
+  }
+  forward.flush();
+}
+
+/** An epoch may have a hundred thousand frames: so many wait for a feed at a time. */
+const FLUSH_FRAMES = 256;
 
 async function forwardRecord(border: Border, record: JournalRecord, position: number): Promise<void> {
   const { kind, flags, message, arrivedMs } = record;
@@ -80,6 +122,10 @@ async function leavesAgain(
 ): Promise<void> {
   const row = close && border.catalogue.epochById(close.epochId);
   if (close === undefined || row === undefined) return;
-  const leaves = await leavesFromStore(border, row, close.first, close.count);
+  const leaves = await leavesFromStore(border, row, close.first, close.count).catch((error: unknown) => {
+    // Of a frame that the disk has spoiled the leaf is gone with it.
+    if (!isDamage(error)) throw error;
+    return undefined;
+  });
   if (leaves !== undefined) border.forward.leaves(epoch, close.segment, close.first, leaves, arrivedMs);
 }

@@ -1,6 +1,8 @@
 import { equalBytes, toHex } from '@pulseseal/crypto';
 import { type Ledger, treeHeadRecord } from '@pulseseal/ledger';
-import type { Catalogue } from './catalogue.ts';
+import { parseSigned } from '@pulseseal/protocol';
+import type { Catalogue, SthRow } from './catalogue.ts';
+import { type Journal, readUndamaged } from './journal.ts';
 import type { MerkleLog } from './merkle-log.ts';
 
 /**
@@ -21,17 +23,31 @@ export async function standingOf(
     readonly gateway: Uint8Array;
     readonly tree: MerkleLog;
     readonly catalogue: Catalogue;
+    readonly journal: Pick<Journal, 'read'>;
   },
 ): Promise<LogStanding> {
   const { catalogue, tree } = log;
+  const { entryCount } = catalogue;
   const bytes = await ledger.read('GetTreeHead', [log.id]);
+  const signed = catalogue.lastSth();
+  // An index that was made anew over a spoiled opening or close lacks an entry of what was signed here.
+  if (signed !== undefined && !(await isOfThisTree(log, signed)))
+    return { kind: 'behind', size: entryCount, anchoredSize: signed.size };
   if (bytes === undefined) return { kind: 'same' };
   const anchored = treeHeadRecord.parse(bytes);
-  const { entryCount } = catalogue;
   if (anchored.size > entryCount || !equalBytes(tree.root(anchored.size), anchored.root))
     return { kind: 'behind', size: entryCount, anchoredSize: anchored.size };
   const own = catalogue.sthFor(anchored.size);
   if (own !== undefined && toHex(own.hash) === toHex(anchored.hash)) return { kind: 'same' };
   const anchor = await ledger.anchor(log.gateway, anchored.size);
   return anchor === undefined ? { kind: 'same' } : { kind: 'adopt', size: anchored.size, sth: anchor.sth };
+}
+
+async function isOfThisTree(
+  { tree, catalogue, journal }: Pick<Parameters<typeof standingOf>[1], 'tree' | 'catalogue' | 'journal'>,
+  { size, position }: SthRow,
+): Promise<boolean> {
+  if (size > catalogue.entryCount) return false;
+  const record = await readUndamaged(journal, position);
+  return record === undefined || equalBytes(parseSigned(record.message, 'sth').body.root, tree.root(size));
 }

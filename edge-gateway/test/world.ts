@@ -54,8 +54,8 @@ export interface World {
   ): Promise<{ client: TestClient; epoch: RawEpoch }>;
   /** Ends the gateway and starts another one on the same data. `isKill`: without a last word. */
   restart(isKill?: boolean): Promise<void>;
-  /** Starts again what a test ended by itself. */
-  relaunch(): Promise<void>;
+  /** Starts again what a test ended by itself. `upstream`: where its feed stands in the journal. */
+  relaunch(over?: { readonly upstream?: number }): Promise<void>;
   refusals(name: string): Promise<number>;
   metric(name: string, label?: string): Promise<number>;
   /** How often an alarm was raised, by the gateways before a restart too: each begins its counters at 0. */
@@ -109,7 +109,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const lives: Metrics[] = [];
   const clients = new Set<TestClient>();
 
-  const launch = async () => {
+  const launch = async (upstream?: number) => {
     const journal = await openLog({
       dir: join(dir, 'journal'),
       ...(options.fs === undefined ? {} : { fs: options.fs }),
@@ -142,7 +142,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
               for (const { tail, ...item } of given)
                 items.push(tail === undefined ? item : { ...item, message: concat(item.message, tail) });
             },
-            upstream: () => undefined,
+            upstream: () => upstream,
           },
         ],
       },
@@ -221,8 +221,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       await stopAll(isKill);
       Object.assign(world, await launch());
     },
-    async relaunch() {
-      Object.assign(world, await launch());
+    async relaunch({ upstream } = {}) {
+      Object.assign(world, await launch(upstream));
     },
     async refusals(name) {
       return world.metric('edge_refusals_total', name);

@@ -49,7 +49,8 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
   const updateEndorse = q('UPDATE devices SET endorse = ? WHERE number = ?');
   const updateManifest = q('UPDATE devices SET manifest = ? WHERE number = ?');
   const insertManifest = q(
-    'INSERT INTO manifests (hash, device, version, position) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    `INSERT INTO manifests (hash, device, version, position) VALUES (?, ?, ?, ?)
+     ON CONFLICT (hash) DO UPDATE SET position = excluded.position`,
   );
   const manifestByHash = q('SELECT * FROM manifests WHERE hash = ?');
   const updateStored = q('UPDATE devices SET boot = ?, epoch = ?, oh = ? WHERE number = ?');
@@ -60,10 +61,20 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
   const insertEpoch = q(
     'INSERT INTO epochs (device, eh, oh, boot, epoch, position, bulk, arrived) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id',
   );
+  const reopenEpoch = q(
+    'UPDATE epochs SET oh = ?, boot = ?, epoch = ?, position = ?, bulk = ?, arrived = ? WHERE id = ?',
+  );
+  const moveEntry = q('UPDATE entries SET position = ? WHERE position = ?');
+  const spoilEpoch = q('UPDATE epochs SET position = -position WHERE id = ? AND position > 0');
+  const restoreStored = q(
+    `UPDATE devices SET (boot, epoch, oh) = (SELECT boot, epoch, oh FROM epochs e
+       WHERE e.device = devices.number AND bulk = 0 AND position > 0 ORDER BY boot DESC, epoch DESC LIMIT 1)
+     WHERE number = (SELECT device FROM epochs WHERE id = ?)`,
+  );
   const epochByHash = q('SELECT * FROM epochs WHERE device = ? AND eh = ?');
   const epochById = q('SELECT * FROM epochs WHERE id = ?');
   const epochByEh = q('SELECT * FROM epochs WHERE eh = ? LIMIT 1');
-  const epochByPair = q('SELECT id FROM epochs WHERE device = ? AND boot = ? AND epoch = ?');
+  const epochByPair = q('SELECT id FROM epochs WHERE device = ? AND boot = ? AND epoch = ? AND position > 0');
   const epochAt = q('SELECT * FROM epochs WHERE position = ?');
   const epochsOf = q('SELECT * FROM epochs WHERE device = ? ORDER BY boot DESC, epoch DESC LIMIT ?');
   const updateAccepted = q('UPDATE epochs SET accepted = 1 WHERE id = ?');
@@ -95,8 +106,12 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
   const lastBeacon = q('SELECT * FROM beacons ORDER BY serial DESC LIMIT 1');
 
   let entryCount = count('entries');
-  let deviceCount = count('devices');
+  let lastDeviceNumber = readLastNumber();
   let anchoredSize = readAnchored();
+  function readLastNumber(): number {
+    const highest = 'SELECT max(number) AS n FROM devices UNION ALL SELECT max(device) FROM epochs';
+    return Number(q(`SELECT max(n) AS n FROM (${highest})`).get()?.n ?? 0);
+  }
   function readAnchored(): number {
     return Number(q('SELECT max(size) AS size FROM heads WHERE anchored = 1').get()?.size ?? 0);
   }
@@ -187,7 +202,7 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
       blocks.reset();
       tiles.reset();
       entryCount = count('entries');
-      deviceCount = count('devices');
+      lastDeviceNumber = readLastNumber();
       anchoredSize = readAnchored();
     },
     get starts() {
@@ -197,11 +212,12 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
 
     device: (name) => deviceRow(deviceByName.get(name)),
     deviceByNumber: (number) => deviceRow(deviceByNumber.get(number)),
-    get deviceCount() {
-      return deviceCount;
+    get lastDeviceNumber() {
+      return lastDeviceNumber;
     },
     addDevice(number, name, thumbprint) {
-      if (Number(insertDevice.run(number, name, thumbprint).changes) > 0) deviceCount++;
+      insertDevice.run(number, name, thumbprint);
+      lastDeviceNumber = Math.max(lastDeviceNumber, number);
     },
     setEndorse: (number, position) => void updateEndorse.run(position, number),
     setManifest(number, position, hash, version) {
@@ -220,8 +236,16 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
 
     addEpoch(e) {
       const known = epochByHash.get(e.deviceNumber, e.eh);
-      if (known !== undefined) return Number(known.id);
+      if (known !== undefined) {
+        const id = Number(known.id);
+        const position = Number(known.position);
+        if (position > 0) return { id, isMended: false };
+        reopenEpoch.run(e.oh, e.boot, e.epoch, e.position, e.isBulk ? 1 : 0, e.arrivedMs, id);
+        if (position < 0) moveEntry.run(e.position, -position);
+        return { id, isMended: true };
+      }
       begin();
+      lastDeviceNumber = Math.max(lastDeviceNumber, e.deviceNumber);
       const row = insertEpoch.get(
         e.deviceNumber,
         e.eh,
@@ -232,10 +256,28 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
         e.isBulk ? 1 : 0,
         e.arrivedMs,
       );
-      return Number(row?.id);
+      return { id: Number(row?.id), isMended: false };
+    },
+    epochNumber(deviceNumber, eh) {
+      const known = epochByHash.get(deviceNumber, eh);
+      if (known !== undefined) return Number(known.id);
+      begin();
+      lastDeviceNumber = Math.max(lastDeviceNumber, deviceNumber);
+      return Number(insertEpoch.get(deviceNumber, eh, eh, -1, -1, 0, 0, 0)?.id);
+    },
+    setSpoiled(id) {
+      spoilEpoch.run(id);
+      restoreStored.run(id);
     },
     setAccepted: (id) => void updateAccepted.run(id),
-    epoch: (deviceNumber, eh) => epochRow(epochByHash.get(deviceNumber, eh)),
+    epoch(deviceNumber, eh) {
+      const row = epochByHash.get(deviceNumber, eh);
+      return row !== undefined && Number(row.position) > 0 ? epochRow(row) : undefined;
+    },
+    unopened(deviceNumber, eh) {
+      const row = epochByHash.get(deviceNumber, eh);
+      return row !== undefined && Number(row.position) <= 0 ? epochRow(row) : undefined;
+    },
     epochs: (deviceNumber, limit) => epochsOf.all(deviceNumber, limit).map((row) => epochRow(row)!),
     epochById: (id) => epochRow(epochById.get(id)),
     epochByHash: (eh) => epochRow(epochByEh.get(eh)),

@@ -31,7 +31,7 @@ export function createEmbeddedStore(catalogue: Catalogue, journal: Pick<Journal,
   };
   const epochOf = (device: string, eh: string) => {
     const row = catalogue.device(device);
-    return row && catalogue.epoch(row.number, fromHex(eh));
+    return row && (catalogue.epoch(row.number, fromHex(eh)) ?? catalogue.unopened(row.number, fromHex(eh)));
   };
   return {
     async put(rows) {
