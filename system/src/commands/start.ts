@@ -19,6 +19,10 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
   }
   if (options.replay !== undefined && !statSync(options.replay, { throwIfNoEntry: false })?.isDirectory())
     throw new OptionError(`--replay: ${options.replay} is no folder. Name a folder of WFDB or CSV recordings.`);
+  if (options.replay !== undefined) {
+    const { checkReplay } = await import('../processes/people.ts');
+    await checkReplay(options.replay, options);
+  }
   const folder = await openDataFolder(options, wall.nowMs());
   const lines = options.json
     ? jsonLines((line) => process.stdout.write(line))

@@ -55,8 +55,11 @@ describe('the command line', () => {
   it('refuses a folder without recordings in a line that names it', async () => {
     const empty = join(scratch.dir, 'empty');
     await mkdir(empty);
+    const broken = join(scratch.dir, 'broken');
+    await mkdir(broken);
+    await writeFile(join(broken, 'wave.csv'), 'Time [s],II\n0,1\n');
     const base = String(await freePortBase());
-    for (const dir of [empty, join(scratch.dir, 'absent')]) {
+    for (const dir of [empty, broken, join(scratch.dir, 'absent')]) {
       const { code, text, stderr } = await pulseseal([
         'start',
         '--replay',
@@ -72,7 +75,10 @@ describe('the command line', () => {
       expect(code).not.toBe(0);
       expect(text).toBe('');
       expect(stderr).toContain(dir);
+      expect(stderr.includes('wave.csv: recording wave: has fewer than two rows with times')).toBe(dir === broken);
       expect(stderr).not.toMatch(/\n\s+at /);
+      // Refused before a process starts or a folder is made.
+      expect(existsSync(join(scratch.dir, 'r'))).toBe(false);
     }
   });
 
