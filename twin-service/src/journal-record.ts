@@ -1,11 +1,21 @@
+import type { Role } from '@pulseseal/protocol';
 import type { TwinEvent } from './events.ts';
 import { twinFailure } from './failures.ts';
 import type { Twin } from './state.ts';
 
-/** One record of the journal: what one command did to one twin, or a sign of life. */
+/** Who made a login for whom; the code itself is in no record. */
+export interface LoginNote {
+  readonly by: string;
+  readonly role: Role;
+  readonly patients: 'all' | readonly string[];
+}
+
+/** One record of the journal: what one command did to one twin, a sign of life, or an act about no patient. */
 export type JournalRecord =
   | { readonly p: string; readonly e: readonly TwinEvent[] }
   | { readonly alive: { readonly dataMs: number } }
+  /** Somebody let somebody in: kept for who asks later, without effect on a twin. */
+  | { readonly login: LoginNote & { readonly atMs: number } }
   /** A piece of a whole twin: what came before it need not be replayed. */
   | { readonly snap: { readonly p: string; readonly piece: number; readonly of: number; readonly text: string } };
 

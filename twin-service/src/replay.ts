@@ -25,6 +25,7 @@ export async function replayInto(twins: Map<string, Twin>, ports: TwinPorts): Pr
       lastAliveMs = Math.max(lastAliveMs ?? 0, record.alive.dataMs);
       return;
     }
+    if ('login' in record) return;
     if ('snap' in record) {
       const { p, piece, of, text } = record.snap;
       const known = piece === 0 ? [] : (pieces.get(p) ?? []);

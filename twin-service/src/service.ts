@@ -6,6 +6,7 @@ import type { Desk, Viewer } from './desk.ts';
 import { createDesk } from './desk.ts';
 import type { TwinCommand, TwinEvent } from './events.ts';
 import { twinFailure } from './failures.ts';
+import type { LoginNote } from './journal-record.ts';
 import { snapshotRecords } from './journal-record.ts';
 import { createKeeper } from './keeper.ts';
 import { limits, silence, slices } from './limits.ts';
@@ -35,6 +36,8 @@ export interface TwinService extends Desk {
   /** Throws `alert-unknown` or `alert-cleared`; resolves when the answer is synced. Answering twice keeps the first. */
   acknowledge(alert: string, viewer: Viewer, comment: string): Promise<ShownAlert>;
   watch(entry: PatientEntry): Promise<void>;
+  /** Resolves when it stands in the journal: only then may the code be told. */
+  noteLogin(note: LoginNote): Promise<void>;
   twin(patient: string): Twin | undefined;
   patientIds(): Iterable<string>;
   readonly onAlert: Listen<AlertChange>;
@@ -247,6 +250,10 @@ export async function createTwinService(ports: TwinPorts, settings: TwinSettings
     },
     async watch(entry) {
       watch(entry);
+      await keeper.flush();
+    },
+    async noteLogin(note) {
+      keeper.add({ login: { ...note, atMs: wall.nowMs() } });
       await keeper.flush();
     },
     twin: (patient) => twins.get(patient),

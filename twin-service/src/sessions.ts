@@ -9,6 +9,11 @@ export const sessionLimits = {
   /** 50 bits: 43,200 tries a day, all that the rate lets pass, find one of 100 codes with chance 4 in 10^9. */
   codeChars: 10,
   codeTtlMs: 24 * 3_600_000,
+  /** A code that somebody asked for is typed or opened at once. */
+  askedCodeTtlMs: 600_000,
+  /** Codes that are asked for in a minute: by one session, and in all. */
+  askedPerSession: 5,
+  asked: 30,
   tokenBytes: 32,
   /** A shift of nursing, less than two. */
   tokenTtlMs: 14 * 3_600_000,
@@ -28,9 +33,18 @@ export interface CodeGrant {
   readonly patients: 'all' | readonly string[];
 }
 
+export interface AskedCode {
+  readonly code: string;
+  readonly expiresAtMs: number;
+}
+
 export interface Sessions {
   /** A one-time code for one person, to be told on another way than this one. */
   issueCode(grant: CodeGrant): string;
+  /** The same for somebody else, short-lived, asked for by the holder of this token; undefined when too many were lately. */
+  askForCode(token: string, grant: CodeGrant): AskedCode | undefined;
+  /** Takes a code that was made elsewhere (`newCode`) and of which only the hash is told. @returns when it ends */
+  admitCode(codeHash: string, grant: CodeGrant): number;
   /** `login-refused` for a wrong, used or old code; `rate` when too many were wrong lately. A text that is no name names nobody. */
   login(code: string, person: string, address: string): LoginReply | 'login-refused' | 'rate';
   /** Who holds a token, or undefined. */
@@ -52,6 +66,13 @@ function hashOf(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }
 
+/** A one-time code and the hash by which it is known. */
+export function newCode(random: Random): { readonly code: string; readonly codeHash: string } {
+  let code = '';
+  for (const byte of random.bytes(sessionLimits.codeChars)) code += alphabet[byte & 31];
+  return { code, codeHash: hashOf(code) };
+}
+
 interface Session extends Viewer {
   readonly expiresAtMs: number;
 }
@@ -61,6 +82,7 @@ export function createSessions(clock: Clock, random: Random): Sessions {
   const sessions = new Map<string, Session>();
   const failuresByAddress = new Map<string, number[]>();
   let failures: number[] = [];
+  let asked: { readonly session: string; readonly atMs: number }[] = [];
 
   const recent = (times: readonly number[]) => times.filter((at) => clock.nowMs() - at < sessionLimits.windowMs);
   const isLimited = (address: string) => {
@@ -78,15 +100,31 @@ export function createSessions(clock: Clock, random: Random): Sessions {
     makeRoom(failuresByAddress, sessionLimits.addresses);
   };
 
+  const keepCode = (codeHash: string, grant: CodeGrant, ttlMs: number): number => {
+    const nowMs = clock.nowMs();
+    for (const [known, { expiresAtMs }] of codes) if (expiresAtMs < nowMs) codes.delete(known);
+    codes.set(codeHash, { ...grant, expiresAtMs: nowMs + ttlMs });
+    makeRoom(codes, sessionLimits.codes);
+    return nowMs + ttlMs;
+  };
+
   return {
     issueCode(grant) {
-      const bytes = random.bytes(sessionLimits.codeChars);
-      let code = '';
-      for (const byte of bytes) code += alphabet[byte & 31];
-      codes.set(hashOf(code), { ...grant, expiresAtMs: clock.nowMs() + sessionLimits.codeTtlMs });
-      makeRoom(codes, sessionLimits.codes);
+      const { code, codeHash } = newCode(random);
+      keepCode(codeHash, grant, sessionLimits.codeTtlMs);
       return code;
     },
+    askForCode(token, grant) {
+      const session = hashOf(token);
+      const nowMs = clock.nowMs();
+      asked = asked.filter(({ atMs }) => nowMs - atMs < sessionLimits.windowMs);
+      const own = asked.filter((one) => one.session === session).length;
+      if (own >= sessionLimits.askedPerSession || asked.length >= sessionLimits.asked) return undefined;
+      asked.push({ session, atMs: nowMs });
+      const { code, codeHash } = newCode(random);
+      return { code, expiresAtMs: keepCode(codeHash, grant, sessionLimits.askedCodeTtlMs) };
+    },
+    admitCode: (codeHash, grant) => keepCode(codeHash, grant, sessionLimits.askedCodeTtlMs),
     login(code, said, address) {
       if (isLimited(address)) return 'rate';
       const key = hashOf(typed(code));

@@ -24,13 +24,15 @@ let sessions: Sessions;
 let api: Api;
 let staticDir: string;
 let world: ReturnType<typeof createBedside>;
+let records: Uint8Array[];
 
 beforeEach(async () => {
   clock = createManualClock(startMs);
   const wall = { ...createSystemClock(), nowMs: clock.nowMs };
   const logger = createSilentLogger();
+  records = [];
   service = await createTwinService(
-    { wall: clock, data: clock, journal: createMemoryJournal(), logger, metrics: createMetrics('t') },
+    { wall: clock, data: clock, journal: createMemoryJournal(records), logger, metrics: createMetrics('t') },
     { patients, watchesGateway: false },
   );
   sessions = createSessions(clock, createSeededRandom(3));
@@ -179,6 +181,88 @@ describe('REST', () => {
     expect((await name("  Siobha\u0301n   <b>O'Neill ")).json()).toEqual({ person: "Siobh\u00e1n <b>O'Neill" });
     expect((await answer(alert.id, token)).json()).toMatchObject({
       acknowledged: { by: "Siobh\u00e1n <b>O'Neill", comment: 'calling' },
+    });
+  });
+
+  describe('a login for somebody else', () => {
+    const ask = (token: string | undefined, payload: object) =>
+      api.server.inject({
+        method: 'POST',
+        url: '/api/logins',
+        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+        payload,
+      });
+    const enter = async (code: string) =>
+      (await api.server.inject({ method: 'POST', url: '/api/login', payload: { code, person: 'New' } })).json();
+
+    it('is made by a clinician, works once and for ten minutes, and stands in the journal', async () => {
+      const { token } = await login(clinicianGrant);
+      const reply = await ask(token, { role: 'clinician' });
+      expect(reply.json()).toMatchObject({ role: 'clinician', expiresAtMs: startMs + 600_000 });
+      const { code } = reply.json();
+      expect(await enter(code)).toMatchObject({ role: 'clinician', person: 'New' });
+      expect(await enter(code)).toEqual({ error: 'login-refused' });
+      const family = (await ask(token, { role: 'caregiver', patients: ['p2'] })).json();
+      const kin = await enter(family.code);
+      expect((await get('/api/board', kin.token)).json().patients.map((p: { patient: string }) => p.patient)).toEqual([
+        'p2',
+      ]);
+      const late = (await ask(token, { role: 'clinician' })).json();
+      clock.advance(600_001);
+      expect(await enter(late.code)).toEqual({ error: 'login-refused' });
+      const kept = records
+        .map((record) => JSON.parse(new TextDecoder().decode(record)))
+        .filter((one) => 'login' in one);
+      expect(kept.map((one) => one.login)).toEqual([
+        { by: 'Ana', role: 'clinician', patients: 'all', atMs: startMs },
+        { by: 'Ana', role: 'caregiver', patients: ['p2'], atMs: startMs },
+        { by: 'Ana', role: 'clinician', patients: 'all', atMs: startMs },
+      ]);
+      expect(JSON.stringify(kept)).not.toContain(code);
+    });
+
+    it('is refused to relatives, to nobody and to the nameless, for strangers, and of a wrong form', async () => {
+      const { token } = await login(clinicianGrant);
+      const relative = await login(caregiverGrant, 'Eva');
+      const nameless = await login(clinicianGrant, '');
+      const refused = async (by: string | undefined, payload: object) => {
+        const reply = await ask(by, payload);
+        return [reply.statusCode, reply.json().error];
+      };
+      expect(await refused(undefined, { role: 'clinician' })).toEqual([401, 'login-needed']);
+      expect(await refused(relative.token, { role: 'clinician' })).toEqual([403, 'not-allowed']);
+      expect(await refused(relative.token, { role: 'caregiver', patients: ['p1'] })).toEqual([403, 'not-allowed']);
+      expect(await refused(nameless.token, { role: 'clinician' })).toEqual([403, 'name-needed']);
+      expect(await refused(token, { role: 'caregiver', patients: ['p9'] })).toEqual([404, 'not-found']);
+      for (const payload of [
+        {},
+        { role: 'operator' },
+        { role: 'caregiver' },
+        { role: 'caregiver', patients: [] },
+        { role: 'caregiver', patients: Array(9).fill('p1') },
+        { role: 'clinician', patients: ['p1'] },
+      ])
+        expect(await refused(token, payload), JSON.stringify(payload)).toEqual([400, 'wrong-form']);
+      expect(records.some((record) => new TextDecoder().decode(record).includes('"login"'))).toBe(false);
+    });
+
+    it('is made five times a minute in one session, and then again', async () => {
+      const { token } = await login(clinicianGrant);
+      const other = await login(clinicianGrant, 'Ben');
+      for (let i = 0; i < 5; i++) expect((await ask(token, { role: 'clinician' })).statusCode).toBe(200);
+      expect((await ask(token, { role: 'clinician' })).statusCode).toBe(429);
+      expect((await ask(other.token, { role: 'clinician' })).statusCode).toBe(200);
+      clock.advance(60_000);
+      expect((await ask(token, { role: 'clinician' })).statusCode).toBe(200);
+    });
+
+    it('is nothing that a restart stumbles over', async () => {
+      const { token } = await login(clinicianGrant);
+      await ask(token, { role: 'clinician' });
+      const ports = { wall: clock, data: clock, logger: createSilentLogger(), metrics: createMetrics('t') };
+      const again = await createTwinService({ ...ports, journal: createMemoryJournal(records) }, { patients });
+      expect([...again.patientIds()]).toEqual(['p1', 'p2']);
+      await again.stop();
     });
   });
 

@@ -137,9 +137,22 @@ export interface LoginReply {
   readonly expiresAtMs: number;
 }
 
+/** `POST /api/logins`: a clinician lets somebody else in, or another tab. */
+export interface NewLoginRequest {
+  readonly role: Role;
+  /** For a caregiver, whom to show; a clinician sees all. */
+  readonly patients?: readonly string[];
+}
+export interface NewLoginReply {
+  /** Works once. */
+  readonly code: string;
+  readonly role: Role;
+  readonly expiresAtMs: number;
+}
+
 /**
- * REST: `POST /api/login`, `POST /api/person` {person}, `GET /api/board`, `GET /api/patients/:patient`, `GET /api/alerts?state=`,
- * `POST /api/alerts/:id/acknowledge` {comment}, `GET /api/readings/:id/proof` (application/cbor),
+ * REST: `POST /api/login`, `POST /api/person` {person}, `POST /api/logins` {role, patients}, `GET /api/board`,
+ * `GET /api/patients/:patient`, `GET /api/alerts?state=`, `POST /api/alerts/:id/acknowledge` {comment}, `GET /api/readings/:id/proof` (application/cbor),
  * `WS /api/live?wave=<patient>`; all but login with `Authorization: Bearer` (WebSocket: subprotocol `pulseseal.<token>`).
  */
 export interface AcknowledgeRequest {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import fastifyStatic from '@fastify/static';
-import type { AlertState } from '@pulseseal/protocol';
+import type { AlertState, NewLoginReply, NewLoginRequest } from '@pulseseal/protocol';
 import type { Clock, Logger } from '@pulseseal/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fastify from 'fastify';
@@ -10,7 +10,7 @@ import { limits } from '../limits.ts';
 import { createLiveHub } from '../live-hub.ts';
 import type { ProofSource } from '../ports.ts';
 import type { TwinService } from '../service.ts';
-import type { Sessions } from '../sessions.ts';
+import type { CodeGrant, Sessions } from '../sessions.ts';
 import { attachLive } from './live-ws.ts';
 
 export interface ApiPorts {
@@ -63,6 +63,17 @@ const personSchema = {
   required: ['person'],
   additionalProperties: false,
   properties: { person: text(limits.personChars, 1) },
+} as const;
+/** A family's people; whoever needs more is a clinician. */
+const maxLoginPatients = 8;
+const loginForSchema = {
+  type: 'object',
+  required: ['role'],
+  additionalProperties: false,
+  properties: {
+    role: { type: 'string', enum: ['clinician', 'caregiver'] },
+    patients: { type: 'array', minItems: 1, maxItems: maxLoginPatients, items: text(64, 1) },
+  },
 } as const;
 const acknowledgeSchema = {
   type: 'object',
@@ -155,7 +166,7 @@ function bearer(request: FastifyRequest): string | undefined {
   return value?.startsWith('Bearer ') ? value.slice(7) : undefined;
 }
 
-function addGuardedRoutes(server: FastifyInstance, { service, sessions, proofs }: ApiPorts): void {
+function addGuardedRoutes(server: FastifyInstance, { service, sessions, proofs, logger }: ApiPorts): void {
   server.addHook('onRequest', async (request, reply) => {
     const token = bearer(request);
     const viewer = token === undefined ? undefined : sessions.viewer(token);
@@ -176,6 +187,24 @@ function addGuardedRoutes(server: FastifyInstance, { service, sessions, proofs }
     async (request, reply) => {
       const person = sessions.name(bearer(request) ?? '', request.body.person);
       return person === undefined ? reply.code(400).send({ error: 'name-refused' }) : { person };
+    },
+  );
+  server.post<{ Body: NewLoginRequest }>(
+    '/api/logins',
+    { schema: { body: loginForSchema } },
+    async (request, reply) => {
+      const { role, patients } = request.body;
+      const viewer = request.viewer!;
+      if (viewer.role !== 'clinician') return reply.code(403).send({ error: 'not-allowed' });
+      if (viewer.person === '') return reply.code(403).send({ error: 'name-needed' });
+      if ((role === 'caregiver') !== (patients !== undefined)) return reply.code(400).send({ error: 'wrong-form' });
+      if (patients?.some((patient) => service.patient(patient, viewer) === undefined)) return notFound(reply);
+      const grant: CodeGrant = { role, patients: patients ?? 'all' };
+      const asked = sessions.askForCode(bearer(request) ?? '', grant);
+      if (asked === undefined) return reply.code(429).header('retry-after', '60').send({ error: 'rate' });
+      await service.noteLogin({ by: viewer.person, ...grant });
+      logger.info({ role }, 'a clinician made a login');
+      return { ...asked, role } satisfies NewLoginReply;
     },
   );
   server.get<{ Params: { patient: string } }>('/api/patients/:patient', async (request, reply) => {
