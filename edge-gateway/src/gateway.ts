@@ -148,6 +148,8 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         if (found !== undefined) return found;
         const row = catalogue.epoch(device.number, eh);
         if (row === undefined) return refuse('unknown-epoch');
+        // What is on its way to the disk is not in the index yet: read back without it, a number would be taken twice.
+        await new Promise<void>((resolve) => journal.after({ settled: () => resolve() }));
         const epoch = await loadEpoch(device, row, false, epochPorts, identity, settings);
         if (epoch === undefined) return refuse('manifest-unknown');
         const meanwhile = findEpoch(device, eh);

@@ -1,6 +1,8 @@
 import { createNodeFileSystem, type FileSystem, type OpenFile } from '@pulseseal/log';
+import { CTL, ehOf, encodeBulk } from '@pulseseal/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createWorld, until, type World } from './world.ts';
+import { type RawEpoch, rawEpoch } from './raw-device.ts';
+import { createWorld, crypto, random, until, type World } from './world.ts';
 
 /** A disk whose syncs wait or fail on command. */
 function gatedDisk() {
@@ -74,6 +76,35 @@ describe('acknowledged means synced', () => {
     expect(acknowledged).toBe(0);
     disk.release();
     await until(() => acknowledged === 2);
+  });
+
+  it('knows a number that is on its way to the disk, also when its epoch left memory meanwhile [FRAME-8]', async () => {
+    const disk = gatedDisk();
+    world = await createWorld({ fs: disk.fs });
+    const circle = await world.circle();
+    const { topics } = circle.device;
+    const beacon = await world.beacon();
+    const { client, epoch: live } = await world.live(circle, { beacon, epoch: 10 });
+    // One more than stay in memory.
+    const offline: RawEpoch[] = [];
+    for (const epoch of [1, 2, 3])
+      offline.push(await rawEpoch(circle, { beacon, epoch, isOffline: true }, crypto, random));
+    for (const { opening, keys } of offline)
+      expect(await client.publish(topics.c, live.ctl(CTL.bulk, encodeBulk([opening, keys])))).toBe(true);
+    const [first, second, third] = offline as [RawEpoch, RawEpoch, RawEpoch];
+    const kept = first.frame({ seq: 1, value: 80 });
+    const other = first.frame({ seq: 1, value: 99 });
+    const frames = [kept, second.frame(), third.frame(), other].map(({ raw }) => raw);
+    disk.hold();
+    const sent = client.publish(topics.c, live.ctl(CTL.bulk, encodeBulk(frames)));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    disk.release();
+    expect(await sent).toBe(false);
+    expect(await world.refusals('seq-conflict')).toBeGreaterThan(0);
+    const accounts = [...world.gateway.account()].filter(({ stored }) => stored.length > 0);
+    expect(accounts.map(({ stored, doubled }) => [stored, doubled])).toEqual(Array(3).fill([[[1, 1]], 0]));
+    const eh = Buffer.from(ehOf(first.oh)).toString('hex');
+    expect((await world.gateway.store.frame(circle.device.name, eh, 1))?.frame).toEqual(kept.raw);
   });
 
   it('a failing disk: nothing is acknowledged, the process stays up, what comes again is kept', async () => {
