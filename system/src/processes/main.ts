@@ -29,10 +29,18 @@ loading.catch(() => {});
 
 let zone: RunningZone | undefined;
 let stopping: Promise<void> | undefined;
-const stop = (code: number): Promise<void> => {
+/** As long as the supervisor waits: a process that stays behind keeps its ports and its folder from the next start. */
+const STOP_MS = 8_000;
+const stop = (): Promise<void> => {
   stopping ??= (async () => {
-    await zone?.stop();
-    process.exit(code);
+    setTimeout(() => process.exit(1), STOP_MS);
+    try {
+      await zone?.stop();
+    } catch (error) {
+      process.stderr.write(`the ${name} process did not stop in order: ${textOf(error)}\n`);
+      process.exit(1);
+    }
+    process.exit(0);
   })();
   return stopping;
 };
@@ -44,7 +52,7 @@ async function handle(message: ToZone): Promise<void> {
     tell({ kind: 'ready', value: zone.ready });
     return;
   }
-  if (message.kind === 'stop') return stop(0);
+  if (message.kind === 'stop') return stop();
   const call = zone?.calls[message.name];
   try {
     if (call === undefined) throw new Error(`the ${name} process has no call ${message.name}`);
@@ -66,7 +74,7 @@ process.on('message', (message) => {
 // The supervisor decides when to stop: terminals and service managers signal the whole group at once, and the drain needs
 // every zone. `disconnect` tells that the supervisor is gone.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
-process.on('disconnect', () => void stop(0));
+process.on('disconnect', () => void stop());
 process.on('unhandledRejection', (error) => {
   tell({ kind: 'fatal', text: textOf(error) });
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
