@@ -1,10 +1,12 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createNativeCrypto } from '@pulseseal/crypto';
 import { openEvidenceReader, openInfluxStore } from '@pulseseal/edge-gateway';
 import { createSystemClock } from '@pulseseal/runtime';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Influxd, startInfluxd } from '../../src/processes/influxd.ts';
 import { freePortBase, type Run, scratchFolder, startRun } from '../support/run.ts';
 
@@ -71,4 +73,31 @@ describe.skipIf(!isThere)('a run with --store influx', () => {
     expect(row).toMatchObject({ device, eh, seq: Number(seq) });
     await store.close();
   });
+});
+
+it.skipIf(!isThere)('leaves no influxd behind when the process that started it is killed', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'pulseseal-influxd-'));
+  const program = `const { startInfluxd } = await import(${JSON.stringify(new URL('../../src/processes/influxd.ts', import.meta.url))});
+    const { createSystemClock } = await import(${JSON.stringify(import.meta.resolve('@pulseseal/runtime'))});
+    console.log((await startInfluxd(process.argv[1], createSystemClock())).url);
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, dir], { stdio: ['ignore', 'pipe', 2] });
+  const url = await new Promise<string>((resolve) => child.stdout!.once('data', (chunk) => resolve(String(chunk))));
+  const answers = () =>
+    fetch(`${new URL(url).origin}/ping`).then(
+      () => true,
+      () => false,
+    );
+  expect(await answers()).toBe(true);
+  child.kill('SIGKILL');
+  await vi.waitFor(async () => expect(await answers()).toBe(false), { timeout: 10_000, interval: 100 });
+  await rm(dir, { recursive: true, force: true });
+});
+
+it('says that influxd is missing, and what to do', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'pulseseal-influxd-'));
+  vi.stubEnv('PATH', '/bin-of-nothing');
+  await expect(startInfluxd(dir, createSystemClock())).rejects.toThrow('influxd is not on PATH');
+  vi.unstubAllEnvs();
+  await rm(dir, { recursive: true, force: true });
 });
