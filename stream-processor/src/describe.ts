@@ -3,7 +3,7 @@ import type { EpochStream, Item, OpenStream } from '@pulseseal/protocol';
 import type { Context } from './context.ts';
 import type { Epoch } from './epoch.ts';
 
-/** Tells the twin what an epoch will send: as soon as its cards say so, and again when a later card says more. */
+/** Tells the twin what an epoch will send: a live one when it is accepted, and again when a card says more. */
 export function announce(ctx: Context, epoch: Epoch): void {
   epoch.isAnnounced = true;
   const { open } = epoch;

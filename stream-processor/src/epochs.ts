@@ -160,13 +160,22 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
       grants: papers.grants,
       cards: new Map(),
     };
-    const place = { rid: papers.rid, patient, endorse: record.endorse, history, clockUntrusted };
+    const place = {
+      rid: papers.rid,
+      patient,
+      endorse: record.endorse,
+      openBytes: record.open,
+      history,
+      clockUntrusted,
+    };
     const epoch = createEpoch(result, { ...place, wallMs: ctx.wallMs(), defaultFrameBytes: limits.frameBytes }, crypto);
     // Record before mark: a crash between them repeats the opening, it does not lose it.
     await ports.state.save(recordName(rid, epoch.ehHex), encodeRecord(record));
     if (standing.kind !== 'known') await highWater.take(device, { boot: open.boot, epoch: open.epoch, oh }, !history);
     records.set(epoch, record);
     await add(epoch);
+    // At once, and again with each card: an edge that keeps a card back must not keep the epoch's streams unknown.
+    if (!history && !epoch.isAnnounced) announce(ctx, epoch);
     ctx.counts.note(isGranted ? 'epoch-granted' : history ? 'epoch-history' : 'epoch-live');
     void confirm(epoch, record.manifest);
     return epoch;
@@ -365,7 +374,8 @@ export function createEpochs(ctx: Context, documents: Documents): Epochs {
       const standing = await highWater.standing(device, open, result.oh, beacon === null);
       if (standing.kind === 'live' || standing.kind === 'history')
         await highWater.take(device, { boot: open.boot, epoch: open.epoch, oh: result.oh }, !history);
-      const place = { rid: record.rid, patient: entry.patient, endorse, history, clockUntrusted };
+      const { patient } = entry;
+      const place = { rid: record.rid, patient, endorse, openBytes: record.open, history, clockUntrusted };
       const epoch = createEpoch(
         result,
         { ...place, wallMs: ctx.wallMs(), defaultFrameBytes: limits.frameBytes },

@@ -29,7 +29,7 @@ describe('the way of a reading', () => {
       device.beat(1300),
     ]);
     expect(bench.refusals).toEqual({});
-    const [epoch] = ofKind(events, 'epoch');
+    const epoch = ofKind(events, 'epoch').at(-1);
     expect(epoch).toMatchObject({ patient: 'p1', boot: 1, epoch: 1, heartbeatMs: 5000, history: false });
     expect(epoch!.streams.map((s) => [s.stream, s.codes.length, s.expectedIntervalMs, s.charted])).toEqual([
       [1, 2, 1000, false],
@@ -46,6 +46,18 @@ describe('the way of a reading', () => {
     expect(ofKind(events, 'wave')[0]!.block).toMatchObject({ code: 131329, rateHz: 25, quality: 90, unit: 'uV' });
     expect(ofKind(events, 'heartbeat')[0]).toMatchObject({ battery: 88, state: 'worn' });
     expect(bench.totals.opened).toBe(6);
+  });
+
+  it('says that an epoch began before any of its cards came, and again with each', async () => {
+    const bench = await createBench(circle);
+    const device = await openEpoch(circle);
+    const told = async (messages: readonly Uint8Array[]) =>
+      ofKind(await bench.give(messages), 'epoch').map(({ streams }) => streams.map((s) => s.codes.length));
+    expect(await told(device.papers())).toEqual([[0, 0, 0]]);
+    expect(await told([device.beat(100)])).toEqual([]);
+    expect(await told([device.card(1)])).toEqual([[2, 2, 0]]);
+    expect(await told([device.card(2)])).toEqual([[2, 2, 1]]);
+    expect(ofKind(await bench.advance(20_000), 'epoch')).toEqual([]);
   });
 
   it('publishes whatever the order of arrival, each frame once', async () => {

@@ -154,30 +154,49 @@ function delays(device: DeviceState, delayMs: number | null) {
   return { delayMs, leastDelayMs: Math.min(device.leastDelayMs ?? delayMs, delayMs) };
 }
 
+/**
+ * Kind and streams of a device after an epoch's announcement. While a stream's card has not come, what an earlier one
+ * said of it still holds: without an interval nothing would be missed.
+ */
+export function describedBy(
+  device: DeviceState,
+  care: Event<'epoch'>['care'],
+  wallMs: number,
+): Pick<DeviceState, 'kind' | 'streams'> {
+  const known = new Map(device.streams.map((stream) => [stream.stream, stream]));
+  // The same epoch again says more about its streams, and nothing else is new.
+  const isSame = device.eh === care.eh;
+  let saysLess = false;
+  const streams = care.streams.slice(0, limits.streamsPerDevice).map((stream): StreamState => {
+    const before = known.get(stream.stream);
+    const isCarded = stream.codes.length > 0 || (isSame && before !== undefined && before.unread == null);
+    const isKept = stream.codes.length === 0 && before !== undefined && before.codes.length > 0;
+    saysLess ||= isKept;
+    const { name, codes, charted } = isKept ? before : stream;
+    return {
+      stream: stream.stream,
+      name,
+      codes,
+      charted,
+      intervalMs: isKept ? before.intervalMs : stream.expectedIntervalMs,
+      heardWallMs: (isSame ? before?.heardWallMs : undefined) ?? wallMs,
+      contact: before?.contact ?? true,
+      fault: before?.fault ?? false,
+      paused: before?.paused ?? false,
+      badSinceWallMs: before?.badSinceWallMs ?? null,
+      unread: isCarded ? null : ((isSame ? before?.unread : undefined) ?? { sinceWallMs: null }),
+    };
+  });
+  return { kind: saysLess ? device.kind : care.deviceKind, streams };
+}
+
 function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
   return withDevice(twin, care.device, wallMs, (device) => {
-    const known = new Map(device.streams.map((stream) => [stream.stream, stream]));
-    // The same epoch again says more about its streams, and nothing else is new.
-    const isSame = device.eh === care.eh;
-    const streams = care.streams.slice(0, limits.streamsPerDevice).map((stream) => {
-      const before = known.get(stream.stream);
-      return {
-        stream: stream.stream,
-        name: stream.name,
-        codes: stream.codes,
-        charted: stream.charted,
-        intervalMs: stream.expectedIntervalMs,
-        heardWallMs: (isSame ? before?.heardWallMs : undefined) ?? wallMs,
-        contact: before?.contact ?? true,
-        fault: before?.fault ?? false,
-        paused: before?.paused ?? false,
-        badSinceWallMs: before?.badSinceWallMs ?? null,
-      };
-    });
-    if (isSame) return { ...device, kind: care.deviceKind, streams };
+    const described = describedBy(device, care, wallMs);
+    if (device.eh === care.eh) return { ...device, ...described };
     return {
       ...device,
-      kind: care.deviceKind,
+      ...described,
       eh: care.eh,
       boot: care.boot,
       epoch: care.epoch,
@@ -190,10 +209,10 @@ function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
       farewell: null,
       newestSeq: -1,
       beatSeq: -1,
+      beatWallMs: wallMs,
       unsealedSinceWallMs: null,
       leastDelayMs: null,
       delayMs: 0,
-      streams,
     };
   });
 }
@@ -226,17 +245,24 @@ function told(device: DeviceState, care: Event<'heartbeat'>['care'], wallMs: num
     const isHeardAnew = isBack || ((stream.badSinceWallMs !== null || stream.paused) && !bad && !paused);
     const badSinceWallMs = bad ? (stream.badSinceWallMs ?? wallMs) : null;
     const heardWallMs = isHeardAnew ? wallMs : stream.heardWallMs;
-    return { ...stream, contact, fault, paused, badSinceWallMs, heardWallMs };
+    const unread = unreadAfter(stream, (entry?.last ?? 0) > 0, Math.max(heardWallMs, wallMs - device.heartbeatMs));
+    return { ...stream, contact, fault, paused, badSinceWallMs, heardWallMs, unread };
   });
   return {
     ...device,
     beatSeq: care.seq,
+    beatWallMs: wallMs,
     state: care.state,
     stateSinceWallMs: care.state === device.state ? device.stateSinceWallMs : wallMs,
     farewell: care.state === 'shutdown' ? { eh: care.eh, seq: care.seq, sealed: false } : null,
     battery: care.battery,
     streams,
   };
+}
+
+/** A stream sent something that only its card could make readable: since the heartbeat before at the earliest. */
+function unreadAfter({ unread = null }: StreamState, hasSent: boolean, sinceWallMs: number) {
+  return unread === null || unread.sinceWallMs !== null || !hasSent ? unread : { sinceWallMs };
 }
 
 function answered(alert: Alert, event: Event<'acknowledged'>): Alert {

@@ -1,5 +1,5 @@
 import type { CareEvent } from '@pulseseal/protocol';
-import { isNoteDue, wasSeen } from './apply.ts';
+import { describedBy, isNoteDue, wasSeen } from './apply.ts';
 import type { TwinCommand, TwinEvent } from './events.ts';
 import { limits } from './limits.ts';
 import { catchUp, clearing, raising } from './rules/physiology.ts';
@@ -106,10 +106,10 @@ function observe(work: Work, command: Observe): void {
 
 /** The cards of an epoch may come after its first word: then it is told again, with what its streams measure. */
 function isOtherwise(known: DeviceState, event: Extract<CareEvent, { kind: 'epoch' }>): boolean {
-  const codesOf = (streams: readonly { readonly stream: number; readonly codes: readonly number[] }[]) =>
-    streams.map(({ stream, codes }) => `${stream}:${codes}`).join(' ');
-  const told = event.streams.slice(0, limits.streamsPerDevice);
-  return known.kind !== event.deviceKind || codesOf(known.streams) !== codesOf(told);
+  const after = describedBy(known, event, known.heardWallMs);
+  const wordsOf = ({ kind, streams }: Pick<DeviceState, 'kind' | 'streams'>) =>
+    [kind, ...streams.map(({ stream, codes, unread }) => `${stream}:${codes}:${unread == null}`)].join(' ');
+  return wordsOf(after) !== wordsOf(known);
 }
 
 /** Event time that rules may use: a clock that runs ahead would age everything else. */

@@ -57,6 +57,8 @@ export interface StreamState {
   readonly paused: boolean;
   /** Wall time since which contact is lost or a fault is stated; null = all is well. */
   readonly badSinceWallMs: number | null;
+  /** Not null: its card has not come in this epoch; since when frames are known that cannot be read. Absent in older journals. */
+  readonly unread?: { readonly sinceWallMs: number | null } | null;
 }
 
 export interface DeviceState {
@@ -81,8 +83,9 @@ export interface DeviceState {
   readonly unsealedSinceWallMs: number | null;
   /** Highest sequence number of the present epoch seen live. */
   readonly newestSeq: number;
-  /** That of its newest heartbeat; a twin of an older journal has none. */
+  /** That of its newest heartbeat, and when this came; a twin of an older journal has none. */
   readonly beatSeq?: number;
+  readonly beatWallMs?: number;
   /** Delay of the way in wall milliseconds: least in this epoch, and now. */
   readonly leastDelayMs: number | null;
   readonly delayMs: number;

@@ -156,7 +156,7 @@ export function createBedside(patient = 'p1', subject: { scale?: 1 | 2; ageYears
     beat(
       device: string,
       state: 'worn' | 'off-body' | 'charging' | 'shutdown' = 'worn',
-      streams: { stream: number; contact?: boolean; fault?: boolean; paused?: boolean }[] = [],
+      streams: { stream: number; last?: number; contact?: boolean; fault?: boolean; paused?: boolean }[] = [],
       options: { seq?: number; eh?: string } = {},
     ) {
       return observe({
@@ -171,7 +171,7 @@ export function createBedside(patient = 'p1', subject: { scale?: 1 | 2; ageYears
         state,
         streams: streams.map((s) => ({
           stream: s.stream,
-          last: 0,
+          last: s.last ?? 0,
           count: 0,
           contact: s.contact ?? true,
           fault: s.fault ?? false,

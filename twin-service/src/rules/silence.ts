@@ -126,9 +126,11 @@ function bodyConditions(twin: Twin, device: DeviceState, wallMs: number): Techni
 function heardConditions(twin: Twin, device: DeviceState, { wallMs, speed }: SilenceInput): TechnicalCondition[] {
   const out: TechnicalCondition[] = [];
   if (device.state === 'worn' || device.state === 'unknown') {
-    const missing = device.streams.filter((stream) => isMissing(stream, wallMs, speed));
+    const missing = device.streams.filter(
+      (stream) => isMissing(stream, wallMs, speed) || isUnread(device, stream, wallMs),
+    );
     if (missing.length > 0) {
-      const forMs = wallMs - Math.min(...missing.map((stream) => stream.heardWallMs));
+      const forMs = wallMs - Math.min(...missing.map((stream) => stream.unread?.sinceWallMs ?? stream.heardWallMs));
       out.push(ofStreams('stream-missing', device, forMs, missing));
     }
   }
@@ -145,4 +147,15 @@ function isMissing(stream: StreamState, wallMs: number, speed: number): boolean 
   if (stream.intervalMs === null || stream.charted || stream.paused || stream.badSinceWallMs !== null) return false;
   const wallIntervalMs = stream.intervalMs / Math.max(speed, 1);
   return wallMs - stream.heardWallMs >= Math.max(silence.minMs, silence.streamIntervals * wallIntervalMs);
+}
+
+/**
+ * A stream sends, and the card without which nothing of it can be read does not come: the edge may keep it back. The
+ * device's own heartbeats say whether it sends; where they are kept back as well, that stands for it.
+ */
+function isUnread(device: DeviceState, stream: StreamState, wallMs: number): boolean {
+  if (stream.unread == null || stream.paused || stream.badSinceWallMs !== null) return false;
+  const { sinceWallMs } = stream.unread;
+  if (sinceWallMs !== null && wallMs - sinceWallMs >= silence.minMs) return true;
+  return wallMs - (device.beatWallMs ?? wallMs) >= quietLimitMs(device);
 }
