@@ -37,6 +37,7 @@ import { keepBulk } from './steps/bulk.ts';
 import { finishCutShort } from './steps/close.ts';
 import { epochFor } from './steps/control.ts';
 import { hasKeysStill } from './steps/frame.ts';
+import { mustAwaitKeys } from './steps/keys.ts';
 import { createRecipientDesk, leavesFromStore, type RecipientDesk } from './steps/recipient.ts';
 import { allowNackAgain, nackIfDue } from './steps/segment.ts';
 import { createStoreFiller } from './store/filler.ts';
@@ -279,6 +280,10 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
     const nowMs = wall.monotonicMs();
     for (const epoch of due) {
       const { device } = epoch;
+      if (mustAwaitKeys(border, epoch)) {
+        due.delete(epoch);
+        continue;
+      }
       // What went by bulk is freed by progress alone.
       const isDirect = !epoch.isBulk && !epoch.wentByBulk && border.sessions.get(device.name)?.isDirect === true;
       if (nowMs - device.progressMs < (isDirect ? settings.directProgressPeriodMs : settings.progressPeriodMs))

@@ -163,6 +163,29 @@ describe('what the gateway keeps', () => {
     expect(account).toMatchObject({ stored: [[1, 6]], sealed: [[1, 6]], doubled: 0 });
   });
 
+  it('asks for keys that did not come with their offline epoch, and lets nothing of it be forgotten before [CTL-3]', async () => {
+    const circle = await world.circle();
+    const { topics } = circle.device;
+    const beacon = await world.beacon();
+    const offline = await rawEpoch(circle, { beacon, epoch: 1, isOffline: true }, crypto, random);
+    const { client, epoch } = await world.live(circle, { beacon, epoch: 2 });
+    const eh = Buffer.from(ehOf(offline.oh)).toString('hex');
+    const about = (mt: number, p: Uint8Array) => {
+      const ctl = epoch.read(p);
+      if (ctl.mt !== mt || !ctl.isAuthentic) return false;
+      const named = (mt === CTL.nack ? parseNack(ctl.content) : parseProgress(ctl.content)).eh;
+      return named !== undefined && Buffer.from(named).toString('hex') === eh;
+    };
+    const keyless = encodeBulk([offline.opening, offline.frame().raw]);
+    expect(await client.publish(topics.c, epoch.ctl(CTL.bulk, keyless))).toBe(true);
+    const nack = epoch.read(await client.next((t, p) => t === topics.d && about(CTL.nack, p)));
+    expect(parseNack(nack.content).want).toBe(4);
+    expect(client.messages.filter(({ payload }) => about(CTL.progress, payload))).toEqual([]);
+    expect(await client.publish(topics.c, epoch.ctl(CTL.bulk, encodeBulk([offline.keys])))).toBe(true);
+    const progress = epoch.read(await client.next((t, p) => t === topics.d && about(CTL.progress, p)));
+    expect(parseProgress(progress.content).seqBelow).toBe(2);
+  });
+
   it('forwards the wraps of a recipient to that recipient alone', async () => {
     const circle = await world.circle();
     await world.live(circle);

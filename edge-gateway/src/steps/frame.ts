@@ -10,7 +10,7 @@ import {
   type VerifiedFrame,
 } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
-import { findEpoch, loadEpoch } from '../epochs.ts';
+import { findEpoch, loadEpoch, nothing } from '../epochs.ts';
 import type { Waiter } from '../journal.ts';
 import { FLAG, RECORD } from '../journal-record.ts';
 import { MAX_EARLY_FRAMES, MAX_LIVE_EPOCHS } from '../limits.ts';
@@ -230,6 +230,7 @@ export function keepLive(device: DeviceState, epoch: EpochState): void {
 export function dropKeys(epoch: EpochState): void {
   for (const mac of [epoch.up, epoch.dn, epoch.pre]) mac?.erase();
   epoch.cancelKeysWait();
+  epoch.cancelKeysWait = nothing;
 }
 
 export const frameKindName = (ft: Frame['ft']): string => KIND_NAMES[ft];

@@ -1,7 +1,7 @@
 import { toHex } from '@pulseseal/crypto';
-import { encodeKeys, type Keys, refuse } from '@pulseseal/protocol';
+import { encodeKeys, type Keys, refuse, WANT } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
-import { wrapsArrived } from '../epochs.ts';
+import { nothing, wrapsArrived } from '../epochs.ts';
 import { RECORD } from '../journal-record.ts';
 import type { EpochState } from '../state.ts';
 
@@ -21,4 +21,23 @@ export async function receiveKeys(border: Border, epoch: EpochState, keys: Keys)
     border.forward.keys(epoch, keys.wraps, Math.round(border.data.nowMs()));
   });
   return epoch.missingWraps.size === 0;
+}
+
+/** They may lag behind their open for a while; then they are asked for. */
+export function awaitKeys(border: Border, epoch: EpochState): void {
+  epoch.cancelKeysWait();
+  epoch.cancelKeysWait = border.wall.after(border.settings.keysWaitMs, () => {
+    epoch.cancelKeysWait = nothing;
+    if (epoch.missingWraps.size > 0) border.control.nack(epoch, 0, WANT.keys);
+  });
+}
+
+/**
+ * Progress about what went by bulk lets the device forget opening and keys with the frames (section 12): while wraps are
+ * missing it is withheld, and they are asked for.
+ */
+export function mustAwaitKeys(border: Border, epoch: EpochState): boolean {
+  if (epoch.missingWraps.size === 0 || !(epoch.isBulk || epoch.wentByBulk)) return false;
+  if (epoch.cancelKeysWait === nothing) awaitKeys(border, epoch);
+  return true;
 }

@@ -11,7 +11,6 @@ import {
   parseSigned,
   refuse,
   type Signed,
-  WANT,
 } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
 import { createBucket } from '../buckets.ts';
@@ -23,7 +22,7 @@ import type { ClientSession, DeviceState, EpochState, ManifestView } from '../st
 import { nothingKnown, type RefusedMessage, refused } from './answer.ts';
 import { epochFor } from './control.ts';
 import { type Done, dropKeys, readBack } from './frame.ts';
-import { receiveKeys } from './keys.ts';
+import { awaitKeys, receiveKeys } from './keys.ts';
 import { receiveLost } from './lost.ts';
 
 /** Channel `o`: opening, keys, lost. */
@@ -228,13 +227,12 @@ async function journalEpoch(
 /** `accept` when all wraps are on disk too; else a nack for them after 2 s. */
 async function acceptIfWhole(border: Border, epoch: EpochState): Promise<void> {
   if (epoch.missingWraps.size === 0) return acceptEpoch(border, epoch);
-  epoch.cancelKeysWait();
-  epoch.cancelKeysWait = border.wall.after(border.settings.keysWaitMs, () => {
-    if (epoch.missingWraps.size > 0) border.control.nack(epoch, 0, WANT.keys);
-  });
+  awaitKeys(border, epoch);
 }
 
 export async function acceptEpoch(border: Border, epoch: EpochState): Promise<void> {
+  // Its progress may have waited for them.
+  if (epoch.isBulk || epoch.wentByBulk) border.moved(epoch);
   if (epoch.isBulk) return;
   epoch.cancelKeysWait();
   epoch.cancelKeysWait = nothing;
