@@ -1,4 +1,4 @@
-import type { CryptoProvider } from '@pulseseal/crypto';
+import { type CryptoProvider, equalBytes } from '@pulseseal/crypto';
 import {
   attempt,
   claimMac,
@@ -144,7 +144,7 @@ function judgeClaim(
   if (nonce === undefined || !same(body.nonce, nonce)) return 'nonce-mismatch';
   if (!same(thumbprint(body.ownerKey, crypto), body.owner)) return 'key-mismatch';
   const mac = claimMac(attestation.thumbprint, factory.claimSecret, body.owner, body.pseudonym, body.nonce, crypto);
-  if (!same(mac, body.mac)) return 'mac-fail';
+  if (!equalBytes(mac, body.mac)) return 'mac-fail';
   return verifySigned(request, body.ownerKey, crypto) ? undefined : 'signature-invalid';
 }
 

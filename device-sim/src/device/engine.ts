@@ -28,13 +28,14 @@ import { createControl } from './control.ts';
 import type { DeviceEpochAccount, DeviceNotice } from './device.ts';
 import type { LinkedEpoch } from './downlink.ts';
 import { readDownlink } from './downlink.ts';
-import { buildEpoch, type EpochPlan, eraseChains } from './epoch.ts';
+import { buildEpoch, type EpochKeys, type EpochPlan, eraseEpoch } from './epoch.ts';
 import { epochAccounts } from './epoch-accounts.ts';
 import { createEpochClock } from './epoch-clock.ts';
 import { currentTransportKey, type Identity, loginPassword } from './identity.ts';
 import { deviceLimits } from './limits.ts';
+import { createLinkedEpochs } from './link-keys.ts';
 import type { DeviceMemory } from './memory.ts';
-import { wrapDecisions } from './policy.ts';
+import { isListed, wrapDecisions } from './policy.ts';
 import type { DevicePorts } from './ports.ts';
 import { recoverCloses } from './recover.ts';
 import { createRepairs } from './repairs.ts';
@@ -108,6 +109,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   const streamById = new Map<number, ProfileStream>(streams.map((stream) => [stream.id, stream]));
   const trust = createTrust(memory, identity.thumbprint, ports, settings.clockSource);
   const time = createEpochClock(wall, ports.data);
+  const links = createLinkedEpochs(wall);
   const jitter = ((identity.thumbprint[30]! << 8) | identity.thumbprint[31]!) / 65_536;
 
   let state: DeviceState = 'idle';
@@ -117,12 +119,6 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   /** Before it, a manifest is kept and nothing else happens. */
   let started = false;
   let sealer: Sealer | undefined;
-  let current: LinkedEpoch | undefined;
-  /** Current and the one before it: link keys in RAM. */
-  let linked: LinkedEpoch[] = [];
-  let newestAccepted: LinkedEpoch | undefined;
-  let previousUntilMs = Number.POSITIVE_INFINITY;
-  const bulkOnly = new Set<string>();
   const agentEpochs: Uint8Array[][] = [];
   let pending: PendingSample[] = [];
   const salvage = createSalvage<PendingSample>();
@@ -159,12 +155,12 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   const publish = (channel: 'o' | 'u' | 'c', bytes: Uint8Array) => link.publish(identity.topic(channel), bytes, 1);
   const goesDirect = (epoch: SpoolEpoch): boolean =>
     !epoch.offline &&
-    !bulkOnly.has(epoch.eh) &&
-    linked.some((entry) => entry.spool === epoch) &&
-    (epoch.accepted || epoch === current?.spool);
+    !links.isByBulkOnly(epoch.eh) &&
+    links.carrierOf(epoch) !== undefined &&
+    (epoch.accepted || epoch === links.current?.spool);
   const countsPuback = (): boolean => {
     if (settings.trustLoopbackPuback) return true;
-    const expected = current?.keys.plan.beacon?.body.tlsSpkiHash;
+    const expected = links.current?.keys.plan.beacon?.body.tlsSpkiHash;
     const actual = link.tlsSpkiHash();
     return expected != null && actual !== undefined && same(expected, actual);
   };
@@ -176,7 +172,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     publish(item) {
       if (!goesDirect(item.epoch)) return undefined;
       if (item.kind === 'frame') return publish('u', item.epoch.frames.get(item.number)!.raw);
-      const carrier = linked.find((entry) => entry.spool === item.epoch);
+      const carrier = links.carrierOf(item.epoch);
       const close = item.epoch.segments.get(item.number)?.close;
       const key = carrier?.keys.link?.up;
       if (carrier === undefined || key === undefined || close === undefined) return undefined;
@@ -189,14 +185,14 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   });
   const control = createControl(ports, { isUp: () => connected, publish });
   const bulk = createBulk(wall, {
-    isReady: () => connected && current?.spool.accepted === true,
-    epochs: () => [...spool.epochs()].filter((e) => e !== current?.spool && isOwed(e) && !goesDirect(e)),
-    publish: (content) => control.send(current!, CTL.bulk, content),
+    isReady: () => connected && links.current?.spool.accepted === true,
+    epochs: () => [...spool.epochs()].filter((e) => e !== links.current?.spool && isOwed(e) && !goesDirect(e)),
+    publish: (content) => control.send(links.current!, CTL.bulk, content),
   });
 
   const repairs = createRepairs({
-    isReady: () => connected && current?.spool.accepted === true,
-    send: (epoch, sg, ranges) => control.repair(current!, epoch, sg, ranges),
+    isReady: () => connected && links.current?.spool.accepted === true,
+    send: (epoch, sg, ranges) => control.repair(links.current!, epoch, sg, ranges),
     countsPuback,
     acknowledged: (epoch, seqs) =>
       spool.acknowledge(
@@ -243,6 +239,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   const endEpoch = (last: CloseLast, next: 'rotate' | 'stop') => {
     const open = sealer;
     if (open === undefined) return;
+    const { current } = links;
     closeSegment(open, last, false);
     leave(open, next);
   };
@@ -280,7 +277,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   };
   const planEpoch = (reason: OpenReason): EpochPlan => {
     const manifest = trust.manifest!;
-    const unheard = current !== undefined && !current.spool.accepted && !connected;
+    const unheard = links.current?.spool.accepted === false && !connected;
     const waiting = [...salvage.due, ...pending].map((sample) => sample.stampMs);
     const usable = unheard || salvage.due.length > 0 ? undefined : usableBeacon();
     // What waited for longer than a gateway lets pass as the present goes up as history, with its own times.
@@ -339,8 +336,11 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       ports.save();
       const keys = await buildEpoch(plan, memory.deviceSecret, identity.signer, ports);
       if (time.hasParted()) stepped = true;
-      if (stopping || stepped) eraseChains(keys);
-      else begin(keys);
+      try {
+        if (!stopping && !stepped) begin(keys);
+      } finally {
+        if (links.current?.keys !== keys) eraseEpoch(keys);
+      }
     } finally {
       building = false;
     }
@@ -348,10 +348,11 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     for (const sample of salvage.takeDue()) sealSample(sample);
     flushPending();
     // A manifest that came while the epoch was being built has its say at once.
-    const isCurrent = current !== undefined && same(trust.manifest.hash, current.keys.plan.manifest.hash);
-    if (!isCurrent) rotate(OPEN_REASON.manifest, CLOSE_LAST.manifest);
+    const sealedUnder = links.current?.keys.plan.manifest.hash;
+    if (sealedUnder === undefined || !same(trust.manifest.hash, sealedUnder))
+      rotate(OPEN_REASON.manifest, CLOSE_LAST.manifest);
   };
-  const begin = (keys: Awaited<ReturnType<typeof buildEpoch>>) => {
+  const begin = (keys: EpochKeys) => {
     const offline = keys.link === undefined;
     const kept = spool.begin({
       eh: Buffer.from(keys.eh).toString('hex'),
@@ -367,10 +368,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     const waiting = [...spool.epochs()];
     for (const oldest of waiting.slice(0, -deviceLimits.maxSpoolEpochs)) spool.giveUp(oldest, 'dropped');
     const entry: LinkedEpoch = { keys, spool: kept, highestDown: -1, n: 0, racks: new Map() };
-    // A predecessor that was never accepted has no gateway that knows it: it goes by bulk.
-    linked = [...linked.filter((old) => old.spool.accepted && !bulkOnly.has(old.spool.eh)).slice(-1), entry];
-    if (current !== undefined && !current.spool.accepted) control.opened();
-    current = entry;
+    if (links.current?.spool.accepted === false) control.opened();
+    links.begin(entry);
     counts.epochs++;
     for (const rid of keys.badPrekeys) {
       refused('prekey-refused');
@@ -391,8 +390,9 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     agentEpochs.push(forAgent);
     if (agentEpochs.length > deviceLimits.maxAgentEpochs) agentEpochs.shift();
     for (const message of forAgent) ports.tell(message);
-    const pre = newestAccepted?.keys.link?.pre;
-    if (!offline) control.open(entry, pre === undefined ? undefined : { oh: newestAccepted!.keys.oh, key: pre });
+    const before = links.newestAccepted?.keys;
+    const pre = before?.link === undefined ? undefined : { oh: before.oh, key: before.link.pre };
+    if (!offline) control.open(entry, pre);
     beat(sealer);
     due.beatMs = nowMs + settings.heartbeatMs * (0.5 + jitter / 2);
     uplink.pump();
@@ -416,7 +416,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       return 'too-large';
     }
     queue(open.spool, open.data(stream, payload, dtOf(sample.stampMs), sample.urgent));
-    if (newestAccepted === undefined) salvage.keep(open.spool.eh, sample);
+    if (links.newestAccepted === undefined) salvage.keep(open.spool.eh, sample);
     // A card and the heartbeat may still come into the segment.
     if (sample.urgent || open.segmentFrames + 2 >= limits.maxFrames) {
       closeSegment(open, undefined, sample.urgent);
@@ -514,13 +514,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     if (isRefusal(offer)) refused(offer);
     if (offer !== 'taken') return;
     ports.save();
-    // A gateway that the new manifest leaves out has nothing more to say.
-    for (const entry of linked) {
-      const gateway = entry.keys.plan.beacon?.body.gateway;
-      const listed = gateway !== undefined && trust.manifest!.body.gateways.some((g) => same(g, gateway));
-      if (gateway !== undefined && !listed) bulkOnly.add(entry.spool.eh);
-    }
-    linked = linked.filter((entry) => !bulkOnly.has(entry.spool.eh) || entry === current);
+    links.dropGateways((gateway) => isListed(trust.manifest!.body, gateway));
     if (!had) connect();
     else if (connected) subscribe();
     if (sealer !== undefined) rotate(OPEN_REASON.manifest, CLOSE_LAST.manifest);
@@ -546,10 +540,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     trust,
     notify,
     refused,
-    current: () => current,
-    newestAccepted: () => newestAccepted,
+    links,
     goesDirect,
-    bulkOnly,
     rotate,
     save: ports.save,
     refetch: subscribe,
@@ -565,23 +557,20 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     },
     accepted(epoch) {
       spool.accept(epoch.spool);
-      newestAccepted = epoch;
+      links.accepted(epoch);
       bulk.renew();
-      if (epoch === current) {
+      if (epoch === links.current) {
         control.opened();
         if (state === 'opening') move('accepted');
       }
-      previousUntilMs = wall.monotonicMs() + deviceLimits.previousEpochKeysMs;
       uplink.pump();
       bulk.pump();
     },
   });
-  /** Epochs whose gateway still counts. */
-  const heard = (eh: string) => linked.find((entry) => entry.spool.eh === eh && !bulkOnly.has(eh));
   const receive = (name: string, bytes: Uint8Array) => {
     if (name === identity.topic('m')) offerManifest(bytes, 'gateway');
     else if (name.endsWith('/b')) offerBeacon(bytes);
-    else if (name === identity.topic('d')) readDownlink(bytes, heard, wall.monotonicMs(), replies.handlers);
+    else if (name === identity.topic('d')) readDownlink(bytes, links.heard, wall.monotonicMs(), replies.handlers);
   };
 
   const tick = () => {
@@ -608,10 +597,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       salvage.prune((eh) => spool.get(eh)?.accepted === false);
       spool.flush();
     }
-    if (nowMs >= previousUntilMs) {
-      previousUntilMs = Number.POSITIVE_INFINITY;
-      linked = linked.filter((entry) => entry === current);
-    }
+    links.tick();
     for (const [source, bytes] of [...laterManifests]) {
       laterManifests.delete(source);
       offerManifest(bytes, source);
@@ -622,7 +608,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     cancelTick();
     connected = false;
     void link.disconnect();
-    if (sealer !== undefined) eraseChains(sealer.epoch);
+    sealer?.erase();
     sealer = undefined;
   };
   const isDrained = () => repairs.isEmpty && [...spool.epochs()].every((epoch) => !isOwed(epoch));
@@ -630,6 +616,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     identity,
     counts,
     get state() {
+    links.erase();
       return state;
     },
     get connected() {
@@ -669,8 +656,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       uplink.pump();
       while (!isDrained() && wall.monotonicMs() < endMs) await sleep(wall, 50);
       const drained = isDrained();
-      if (connected && current?.keys.link !== undefined) {
-        const said = control.send(current, CTL.bye, encodeBye({ reason: 1 })).catch(() => {});
+      if (connected && links.current?.keys.link !== undefined) {
+        const said = control.send(links.current, CTL.bye, encodeBye({ reason: 1 })).catch(() => {});
         // A goodbye is a courtesy: nobody waits for its answer for long.
         await Promise.race([said, sleep(wall, byeWaitMs)]);
       }
@@ -688,6 +675,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       if (!streamById.has(stream)) return 'unknown-stream';
       leaveIfParted();
       const stampMs = time.stamp(options.atMs);
+      links.erase();
       const result = sealSample({ stream, data: sample, stampMs, urgent: options.urgent ?? false });
       uplink.pump();
       return result;

@@ -78,8 +78,22 @@ export async function buildEpoch(
   signer: MessageSigner,
   ports: { readonly random: Random; readonly crypto: CryptoProvider },
 ): Promise<EpochKeys> {
-  const { crypto, random } = ports;
   const hedge = createHedge(ports, deviceSecret, plan.boot, plan.epoch);
+  try {
+    return await sealEpoch(plan, hedge, signer, ports);
+  } finally {
+    // The coins too: with the wrap, which lies in the spool, they give the secret that it holds.
+    hedge.erase();
+  }
+}
+
+async function sealEpoch(
+  plan: EpochPlan,
+  hedge: Hedge,
+  signer: MessageSigner,
+  ports: { readonly random: Random; readonly crypto: CryptoProvider },
+): Promise<EpochKeys> {
+  const { crypto, random } = ports;
   const scopes = [...new Set([0, ...plan.streams.map((stream) => stream.scope)])].sort((a, b) => a - b);
   const secrets = new Map(scopes.map((scope) => [scope, hedge.secret(scope)]));
   const gwk = plan.beacon === undefined ? undefined : hedge.secret('gw');
@@ -92,16 +106,11 @@ export async function buildEpoch(
   const oh = openHash(open, crypto);
   const sealed = recipients.filter((r) => r !== undefined);
   const reached = new Set(sealed.map((r) => hex(r.rid)));
-  const made: EpochKeys = {
+  const wraps = sealed.map((r) => r.wrap);
+  return {
     plan,
     open,
-    keys:
-      sealed.length === 0
-        ? new Uint8Array(0)
-        : encodeKeys(
-            ehOf(oh),
-            sealed.map((r) => r.wrap),
-          ),
+    keys: wraps.length === 0 ? new Uint8Array(0) : encodeKeys(ehOf(oh), wraps),
     oh,
     eh: oh.slice(0, 8),
     chains: new Map([...secrets].map(([scope, es]) => [scope, scopeChain(es, oh, crypto)])),
@@ -112,15 +121,15 @@ export async function buildEpoch(
       .filter((r, place) => plan.wraps[place] === true && !reached.has(hex(r.rid)))
       .map((r) => hex(r.rid)),
   };
-  for (const es of secrets.values()) es.fill(0);
-  for (const r of sealed) r.ack.fill(0);
-  gwk?.fill(0);
-  return made;
 }
 
-/** Drops what RAM still holds of an epoch's keys. */
-export function eraseChains(epoch: EpochKeys): void {
+/** Erases what RAM still holds of an epoch's keys; with `keepPre` all but K_pre, which the next open may still use. */
+export function eraseEpoch(epoch: EpochKeys, { keepPre = false } = {}): void {
   for (const chain of epoch.chains.values()) chain.erase();
+  for (const { key } of epoch.acks.values()) key.erase();
+  epoch.link?.up.erase();
+  epoch.link?.down.erase();
+  if (!keepPre) epoch.link?.pre.erase();
 }
 
 interface SealedRecipient {

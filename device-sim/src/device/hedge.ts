@@ -8,6 +8,8 @@ export interface Hedge {
   secret(label: number | string | Uint8Array): Uint8Array;
   /** 64 bytes of coins for one encapsulation; `to` = "gw" or rid. */
   kemCoins(to: string | Uint8Array): Uint8Array;
+  /** Everything that it gave. */
+  erase(): void;
 }
 
 export function createHedge(
@@ -17,14 +19,19 @@ export function createHedge(
   epoch: number,
 ): Hedge {
   const { random, crypto } = ports;
+  const given: Uint8Array[] = [];
   const drawn = (name: Parameters<typeof hedged>[4], length: number) => {
     const fresh = random.bytes(32);
     const secret = hedged(fresh, deviceSecret, boot, epoch, name, length, crypto);
     erase(fresh);
+    given.push(secret);
     return secret;
   };
   return {
     secret: (label) => drawn(label, 32),
     kemCoins: (to) => drawn(['kem', to], 64),
+    erase() {
+      for (const secret of given.splice(0)) erase(secret);
+    },
   };
 }

@@ -37,7 +37,7 @@ export const deviceLimits = {
   lostIntervalMs: 60_000,
   /** Keys of the previous epoch are kept this long after the next `accept` [3]. */
   previousEpochKeysMs: 600_000,
-  /** Beacon and manifest are verified at most this often per topic when new [15]; the first three at once. */
+  /** Beacon and manifest are verified at most this often per source when new [15]; the first three at once. */
   verifyIntervalMs: 60_000,
   verifyBurst: 3,
   /** `opening` unanswered this long is sent again, doubling to the second number. */

@@ -20,6 +20,7 @@ import type { Control } from './control.ts';
 import type { DeviceNotice } from './device.ts';
 import type { DownlinkHandlers, LinkedEpoch } from './downlink.ts';
 import { deviceLimits } from './limits.ts';
+import type { LinkedEpochs } from './link-keys.ts';
 import type { DeviceMemory } from './memory.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolEpoch } from './spool-epoch.ts';
@@ -51,9 +52,7 @@ export interface ReplyPorts {
   readonly device: Uint8Array;
   readonly crypto: CryptoProvider;
   readonly trust: Trust;
-  readonly bulkOnly: Set<string>;
-  current(): LinkedEpoch | undefined;
-  newestAccepted(): LinkedEpoch | undefined;
+  readonly links: LinkedEpochs;
   goesDirect(epoch: SpoolEpoch): boolean;
   rotate(reason: OpenReason, last: CloseLast): void;
   accepted(epoch: LinkedEpoch): void;
@@ -94,7 +93,7 @@ export function createReplies(p: ReplyPorts): Replies {
   /** The epoch a message means: its own, or an older one that went by bulk in the newest accepted one. */
   const meant = (epoch: LinkedEpoch, eh: Uint8Array | undefined): SpoolEpoch | undefined => {
     if (eh === undefined || same(eh, epoch.spool.ehBytes)) return epoch.spool;
-    return epoch === p.newestAccepted() ? p.spool.get(hex(eh)) : undefined;
+    return epoch === p.links.newestAccepted ? p.spool.get(hex(eh)) : undefined;
   };
 
   /** A lost repair is asked for again. */
@@ -173,7 +172,8 @@ export function createReplies(p: ReplyPorts): Replies {
         }
         return;
       case ERR.unknownEpoch:
-        if (carrier !== undefined && carrier === p.current() && carrier.spool.accepted) p.control.openAgain(carrier);
+        if (carrier !== undefined && carrier === p.links.current && carrier.spool.accepted)
+          p.control.openAgain(carrier);
         else p.control.reopen();
         return;
       case ERR.staleCounter:
@@ -205,8 +205,8 @@ export function createReplies(p: ReplyPorts): Replies {
         return;
       case ERR.useBulk: {
         const old = err.eh === undefined ? carrier?.spool : p.spool.get(hex(err.eh));
-        if (old === undefined || old === p.current()?.spool) return;
-        p.bulkOnly.add(old.eh);
+        if (old === undefined || old === p.links.current?.spool) return;
+        p.links.byBulkOnly(old.eh);
         p.bulk.pump();
         return;
       }
@@ -286,7 +286,7 @@ export function createReplies(p: ReplyPorts): Replies {
       else p.refused('signature-invalid');
     },
     watchRecipients(ackTimeoutMs) {
-      const epoch = p.current();
+      const epoch = p.links.current;
       if (epoch === undefined) return;
       const nowMs = p.wall.monotonicMs();
       for (const [rid, recipient] of epoch.keys.acks) {
