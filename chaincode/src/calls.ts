@@ -70,7 +70,7 @@ export const ledgerCalls = {
   }),
   /**
    * `other`: a second close, or 32 bytes H(leaf table). `reporter`: a registered gateway, recipient or owner. `endorse`:
-   * of the device, by its owner.
+   * of the device, by its owner. `open`: the epoch's, whose hash is `oh`.
    */
   reportDispute: (
     oh: Uint8Array,
@@ -79,9 +79,10 @@ export const ledgerCalls = {
     other: Uint8Array,
     reporter: CoseKey,
     endorse: Uint8Array,
+    open: Uint8Array,
   ): LedgerCall => ({
     fn: 'ReportDispute',
     args: [oh, uintBytes(segment), closeA, other],
-    transient: [encodeCoseKey(reporter), endorse],
+    transient: [encodeCoseKey(reporter), endorse, open],
   }),
 } as const;

@@ -4,7 +4,7 @@
 export const MAX_ARGUMENT_BYTES = 80 * 1024;
 /** All side inputs of one call: a manifest with 16 recipients (about 24 kB), an owner key, and room. */
 export const MAX_TRANSIENT_BYTES = 40 * 1024;
-/** The longest function has four arguments, the one with most side inputs two. */
+/** The longest function has four arguments, the one with most side inputs three. */
 export const MAX_ARGUMENTS = 8;
 /** An act is its arguments, a header and one ML-DSA-65 signature. */
 export const MAX_ACT_BYTES = MAX_ARGUMENT_BYTES + 8 * 1024;

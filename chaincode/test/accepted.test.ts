@@ -1,5 +1,5 @@
 import { createNativeCrypto } from '@pulseseal/crypto';
-import { encodeCoseKey } from '@pulseseal/protocol';
+import { encodeCoseKey, openHash } from '@pulseseal/protocol';
 import { expect, test } from 'vitest';
 import {
   ACT_WINDOW_MS,
@@ -24,6 +24,7 @@ import {
   endorseOf,
   filled,
   manifestOf,
+  openOf,
   prekeyHash,
   pseudonym,
   rid,
@@ -137,18 +138,20 @@ test.each([
 ] as const)('%s reports a dispute', async (_who, reporter) => {
   const g = await ground();
   await g.signed(recipient, ledgerCalls.putRecipient(rid, recipient.key, prekeyHash, startMs + 1));
-  const a = closeOf(device);
-  const b = closeOf(device, { root: filled(32, 9) });
+  const open = openOf(device);
+  const oh = openHash(open, crypto);
+  const a = closeOf(device, { oh });
+  const b = closeOf(device, { oh, root: filled(32, 9) });
   const endorse = endorseOf(owner, device, crypto);
-  const call = ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, reporter.key, endorse);
+  const call = ledgerCalls.reportDispute(oh, 3, a, b, reporter.key, endorse, open);
   const { events } = await g.signed(reporter, call);
-  const fact = { name: 'DisputeReported', oh: filled(32, 0x70), segment: 3, isProved: true };
+  const fact = { name: 'DisputeReported', oh, segment: 3, isProved: true };
   expect(events.map(parseFact)).toMatchObject([fact]);
-  const row = g.rows.get(queryKey('GetDispute', [filled(32, 0x70), uintBytes(3), filled(1, 1)]))!;
+  const row = g.rows.get(queryKey('GetDispute', [oh, uintBytes(3), filled(1, 1)]))!;
   const evidence = [crypto.sha256(a), crypto.sha256(b)];
   expect(disputeRecord.parse(row)).toEqual({ evidence, reporter: reporter.thumbprint, reportedMs: startMs });
   // Told once: in whatever order and by whomever it comes again.
-  const again = ledgerCalls.reportDispute(filled(32, 0x70), 3, b, a, owner.key, endorse);
+  const again = ledgerCalls.reportDispute(oh, 3, b, a, owner.key, endorse, open);
   g.nowMs++;
   expect(await g.verdict(again, g.act(owner, again))).toBe('dispute-known');
   // The key of a device never stays on the ledger.

@@ -7,6 +7,7 @@ import {
   type Manifest,
   type MerkleTree,
   type MessageSigner,
+  type Open,
   type Sth,
   signBody,
 } from '@pulseseal/protocol';
@@ -74,6 +75,31 @@ export function closeOf(device: MessageSigner, changes: Partial<Close> = {}): Ui
     ...changes,
   };
   return signBody('close', close, device);
+}
+
+/** An offline epoch of the device. */
+export function openOf(device: MessageSigner, changes: Partial<Open> = {}): Uint8Array {
+  const open: Open = {
+    device: device.thumbprint,
+    boot: 1,
+    epoch: 1,
+    manifestVersion: 1,
+    manifestHash: filled(32, 0x73),
+    streams: [{ id: 0, scope: 0, streamClass: 0, pad: 16 }],
+    clock: { t0Ms: 1, uncertaintyMs: 10, source: 4 },
+    maxFrames: 4096,
+    segmentMs: 60_000,
+    heartbeatMs: 5_000,
+    ackTimeoutMs: 300_000,
+    previousClose: null,
+    commitments: new Map([[0, filled(32, 0x74)]]),
+    wrapHashes: [filled(32, 0x75)],
+    reason: 5,
+    cardHashes: new Map(),
+    suite: 1,
+    ...changes,
+  };
+  return signBody('open', open, device);
 }
 
 /** The owner vouches for the device's key. */

@@ -1,5 +1,5 @@
 import { createNativeCrypto, createPortableCrypto } from '@pulseseal/crypto';
-import { createMessageSigner, encodeCoseKey } from '@pulseseal/protocol';
+import { createMessageSigner, encodeCoseKey, openHash } from '@pulseseal/protocol';
 import { describe, expect, test } from 'vitest';
 import { ACT_WINDOW_MS, CONTRACT_REFUSALS, type LedgerCall, ledgerCalls } from '../src/mod.ts';
 import {
@@ -10,6 +10,7 @@ import {
   endorseOf,
   filled,
   manifestOf,
+  openOf,
   prekeyHash,
   pseudonym,
   rid,
@@ -47,10 +48,16 @@ const flipped = (bytes: Uint8Array, at: number): Uint8Array => {
   return out;
 };
 const signedBy = (signer: typeof owner, g: Ground, call: LedgerCall) => ({ call, act: g.act(signer, call) });
-const contrary = closeOf(device, { root: filled(32, 9) });
+const madeUp = createMessageSigner('ML-DSA-44', filled(32, 0x0a), crypto);
+const opened = openOf(device);
+const oh = openHash(opened, crypto);
+/** Of that epoch. */
+const closed = (by: typeof owner = device, changes: Parameters<typeof closeOf>[1] = {}) =>
+  closeOf(by, { oh, ...changes });
+const contrary = closed(device, { root: filled(32, 9) });
 const endorsed = endorseOf(owner, device, crypto);
-const closes = (a: Uint8Array, b: Uint8Array, reporter = gateway, endorse = endorsed) =>
-  ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, reporter.key, endorse);
+const closes = (a: Uint8Array, b: Uint8Array, reporter = gateway, endorse = endorsed, open = opened) =>
+  ledgerCalls.reportDispute(oh, 3, a, b, reporter.key, endorse, open);
 
 /** Every refusal of the contracts, each by the smallest step from a call that would be accepted. */
 const table: readonly (readonly [code: string, what: string, setup: Setup])[] = [
@@ -556,61 +563,95 @@ const table: readonly (readonly [code: string, what: string, setup: Setup])[] = 
   [
     'reporter-unknown',
     'a stranger reports',
-    async (g) => signedBy(stranger, g, closes(closeOf(device), filled(32, 1), stranger)),
+    async (g) => signedBy(stranger, g, closes(closed(), filled(32, 1), stranger)),
   ],
   [
     'dispute-empty',
     'one close twice',
     async (g) => {
-      const close = closeOf(device);
+      const close = closed();
       return signedBy(gateway, g, closes(close, close));
     },
   ],
   [
     'dispute-empty',
     'closes of two segments',
-    async (g) => signedBy(gateway, g, closes(closeOf(device), closeOf(device, { segment: 4 }))),
+    async (g) => signedBy(gateway, g, closes(closed(), closed(device, { segment: 4 }))),
   ],
   [
     'dispute-empty',
     'a close of another epoch',
-    async (g) => signedBy(gateway, g, closes(closeOf(device, { oh: filled(32, 1) }), filled(32, 1))),
+    async (g) => signedBy(gateway, g, closes(closed(device, { oh: filled(32, 1) }), filled(32, 1))),
   ],
-  [
-    'dispute-empty',
-    'one close that was signed twice',
-    async (g) => signedBy(gateway, g, closes(closeOf(device), closeOf(device))),
-  ],
+  ['dispute-empty', 'one close that was signed twice', async (g) => signedBy(gateway, g, closes(closed(), closed()))],
   [
     'dispute-signature',
     'two closes that the reporter made up',
-    async (g) => signedBy(gateway, g, closes(closeOf(device), closeOf(gateway, { root: filled(32, 9) }))),
+    async (g) => signedBy(gateway, g, closes(closed(), closed(gateway, { root: filled(32, 9) }))),
   ],
   [
     'dispute-signature',
     'a first close that the device did not sign',
-    async (g) => signedBy(gateway, g, closes(closeOf(gateway), closeOf(device, { root: filled(32, 9) }))),
+    async (g) => signedBy(gateway, g, closes(closed(gateway), closed(device, { root: filled(32, 9) }))),
   ],
   [
     'dispute-signature',
     'a leaf table against a close that was made up',
-    async (g) => signedBy(gateway, g, closes(closeOf(gateway), filled(32, 1))),
+    async (g) => signedBy(gateway, g, closes(closed(gateway), filled(32, 1))),
   ],
   [
     'dispute-signature',
     'a device of nobody on this ledger',
-    async (g) => signedBy(gateway, g, closes(closeOf(device), contrary, gateway, endorseOf(stranger, device, crypto))),
+    async (g) => signedBy(gateway, g, closes(closed(), contrary, gateway, endorseOf(stranger, device, crypto))),
   ],
   [
     'dispute-signature',
     'an endorsement changed in its signature',
-    async (g) => signedBy(gateway, g, closes(closeOf(device), contrary, gateway, flipped(endorsed, -1))),
+    async (g) => signedBy(gateway, g, closes(closed(), contrary, gateway, flipped(endorsed, -1))),
+  ],
+  [
+    'dispute-signature',
+    'an epoch of another device, by the owner of a made-up one',
+    async (g) => {
+      await g.signed(stranger, ledgerCalls.registerDevice(filled(16, 0x77), stranger.key, saltedKeyHash, g.crypto));
+      const [a, b] = [closed(madeUp), closed(madeUp, { root: filled(32, 9) })];
+      return signedBy(stranger, g, closes(a, b, stranger, endorseOf(stranger, madeUp, crypto)));
+    },
+  ],
+  [
+    'dispute-signature',
+    'an epoch that names the device and that another key opened',
+    async (g) => {
+      const forged = openOf({ ...madeUp, thumbprint: device.thumbprint });
+      const own = openHash(forged, crypto);
+      const [a, b] = [closeOf(device, { oh: own }), closeOf(device, { oh: own, root: filled(32, 9) })];
+      const call = ledgerCalls.reportDispute(own, 3, a, b, gateway.key, endorsed, forged);
+      return signedBy(gateway, g, call);
+    },
+  ],
+  [
+    'dispute-empty',
+    'the open of another epoch of this device',
+    async (g) => signedBy(gateway, g, closes(closed(), contrary, gateway, endorsed, openOf(device, { epoch: 2 }))),
+  ],
+  [
+    'argument-malformed',
+    'an open that is none',
+    async (g) => signedBy(gateway, g, closes(closed(), contrary, gateway, endorsed, filled(9, 1))),
+  ],
+  [
+    'argument-count',
+    'a dispute without the open',
+    async (g) => {
+      const call = closes(closed(), contrary);
+      return signedBy(gateway, g, { ...call, transient: call.transient.slice(0, 2) });
+    },
   ],
   [
     'dispute-known',
     'the same dispute twice',
     async (g) => {
-      const call = closes(closeOf(device), filled(32, 1));
+      const call = closes(closed(), filled(32, 1));
       await g.signed(gateway, call);
       return signedBy(gateway, g, call);
     },
@@ -652,7 +693,7 @@ describe('every function that needs an act refuses to do without, and refuses th
     [put(), async () => {}],
     [grant(), async () => {}],
     [ledgerCalls.revokeConsent(consent, owner.key), (g) => g.signed(owner, grant())],
-    [closes(closeOf(device), filled(32, 1)), async () => {}],
+    [closes(closed(), filled(32, 1)), async () => {}],
   ];
   test.each(calls.map(([call, before]) => [call.fn, call, before] as const))('%s', async (_fn, call, before) => {
     const g = await createGround(crypto, actors).registerAll();

@@ -18,8 +18,8 @@ export function forgetRaw(segment: Segment | undefined): void {
 
 /** For the ledger, which checks both signatures itself. */
 export function reportBoth(ctx: Context, epoch: Epoch, segment: number, closeA: Uint8Array, closeB: Uint8Array): void {
-  const { oh, endorse } = epoch;
-  ctx.ports.disputes?.report({ oh, segment, closeA, closeB, endorse });
+  const { oh, endorse, openBytes: open } = epoch;
+  ctx.ports.disputes?.report({ oh, segment, closeA, closeB, endorse, open });
 }
 
 /** The gateway is asked for a close that is not held whole any more. Once for a segment: its answer may bring both. */

@@ -90,6 +90,8 @@ export interface Epoch {
   readonly ack: PreparedHmac | undefined;
   /** Of the device's key, as received: evidence of a dispute. */
   readonly endorse: Uint8Array;
+  /** As received: evidence of a dispute. */
+  readonly openBytes: Uint8Array;
   readonly isGranted: boolean;
   readonly sensors: SensorMemory;
   readonly cards: Map<number, { readonly bytes: Uint8Array; readonly card: Card }>;
@@ -132,6 +134,7 @@ export interface EpochPlace {
   readonly rid: Uint8Array;
   readonly patient: string;
   readonly endorse: Uint8Array;
+  readonly openBytes: Uint8Array;
   readonly history: boolean;
   readonly clockUntrusted: boolean;
   readonly wallMs: number;
@@ -166,6 +169,7 @@ export function createEpoch(accepted: AcceptedEpoch, place: EpochPlace, crypto: 
     keys,
     ack: ackMac,
     endorse: place.endorse,
+    openBytes: place.openBytes,
     isGranted: accepted.wrap === null,
     sensors: createSensorMemory(),
     cards: new Map(),

@@ -145,8 +145,9 @@ describe('a checkpoint without the closes', () => {
     expect(after.outgoing()).toContainEqual(asked);
     await after.give([first!.raw, second]);
     await after.advance(1_000);
-    const { oh } = device;
-    expect(reported).toEqual([{ oh, segment: 0, closeA: first!.raw, closeB: second, endorse: circle.endorse }]);
+    const { oh, open } = device;
+    const { endorse } = circle;
+    expect(reported).toEqual([{ oh, segment: 0, closeA: first!.raw, closeB: second, endorse, open }]);
     // The answer holds the second as well: that asks no second time.
     expect(after.outgoing().filter(({ kind }) => kind === 'ask')).toEqual([]);
     expect(segmentsOf(after)[0]).toMatchObject({ state: 'disputed' });

@@ -102,7 +102,9 @@ describe('sealed', () => {
     const two = signBody('close', { ...one.body, dt: 3001 }, circle.device);
     await bench.give([one.raw, two]);
     expect(bench.refusals.disputed).toBe(1);
-    expect(reported).toEqual([{ oh: device.oh, segment: 0, closeA: one.raw, closeB: two, endorse: circle.endorse }]);
+    const { oh, open } = device;
+    const { endorse } = circle;
+    expect(reported).toEqual([{ oh, segment: 0, closeA: one.raw, closeB: two, endorse, open }]);
     // What the device did not sign is no dispute.
     await bench.give([signBody('close', { ...one.body, dt: 3002 }, circle.gateway)]);
     expect(reported.length).toBe(1);

@@ -1,5 +1,5 @@
 import { equalBytes, toHex } from '@pulseseal/crypto';
-import { type CoseKey, parseSigned, type Signed, thumbprint, verifySigned } from '@pulseseal/protocol';
+import { type CoseKey, openHash, parseSigned, type Signed, thumbprint, verifySigned } from '@pulseseal/protocol';
 import { requireAct } from '../act.ts';
 import { parsed, takeArguments, takeKey, takeUint } from '../arguments.ts';
 import type { ContractCall, ContractContext } from '../context.ts';
@@ -10,13 +10,14 @@ import { disputeRecord } from '../records.ts';
 
 /**
  * ReportDispute(oh, segment as 8 bytes, close A, close B or 32 bytes of H(leaf table)), act of a registered gateway,
- * recipient or owner; beside the transaction the reporter's key and the endorsement of the device by a registered owner.
- * Both closes must be the device's own words and exclude each other: nobody is accused by a claim. A leaf table is the
- * reporter's word against a close that is the device's, and is recorded as such. Each is recorded once for a segment:
- * who reported it and when; the evidence stands in the transaction.
+ * recipient or owner; beside the transaction the reporter's key, the endorsement of the device by a registered owner and
+ * the epoch's open, which alone says whose epoch `oh` is. Both closes must be that device's own words and exclude each
+ * other: nobody is accused by a claim, nor kept from being accused. A leaf table is the reporter's word against a close
+ * that is the device's, and is recorded as such. Each is recorded once for a segment: who reported it and when; the
+ * evidence stands in the transaction.
  */
 export async function reportDispute(ctx: ContractContext, call: ContractCall): Promise<void> {
-  const [oh, segmentBytes, closeA, other] = takeArguments(ctx, call, [32, 8, undefined, undefined], 2);
+  const [oh, segmentBytes, closeA, other] = takeArguments(ctx, call, [32, 8, undefined, undefined], 3);
   const segment = takeUint('segment', segmentBytes);
   const isProved = other.length !== 32;
   const a = takeClose('close A', closeA, oh, segment);
@@ -29,6 +30,7 @@ export async function reportDispute(ctx: ContractContext, call: ContractCall): P
   const stored = stateKey.dispute(toHex(oh), segment, isProved);
   requireThat((await ctx.get(stored)) === undefined, 'dispute-known');
   const deviceKey = await endorsedKey(ctx, ctx.transient[1]!);
+  requireOwnEpoch(ctx, oh, ctx.transient[2]!, deviceKey);
   requireThat(verifySigned(a, deviceKey, ctx.crypto), 'dispute-signature', 'close A');
   requireThat(b === undefined || verifySigned(b, deviceKey, ctx.crypto), 'dispute-signature', 'close B');
   await requireAct(ctx, call, reporter);
@@ -54,6 +56,14 @@ async function endorsedKey(ctx: ContractContext, bytes: Uint8Array): Promise<Cos
     equalBytes(thumbprint(issuerKey, ctx.crypto), issuer) && equalBytes(thumbprint(key, ctx.crypto), subject);
   requireThat(fits && verifySigned(signed, issuerKey, ctx.crypto), 'dispute-signature', 'endorse');
   return key;
+}
+
+/** The epoch is one that this very device opened. */
+function requireOwnEpoch(ctx: ContractContext, oh: Uint8Array, openBytes: Uint8Array, deviceKey: CoseKey): void {
+  const open = parsed('open', () => parseSigned(openBytes, 'open'));
+  requireThat(equalBytes(openHash(openBytes, ctx.crypto), oh), 'dispute-empty', 'the open is of another epoch');
+  const isItsOwn = equalBytes(open.body.device, thumbprint(deviceKey, ctx.crypto));
+  requireThat(isItsOwn && verifySigned(open, deviceKey, ctx.crypto), 'dispute-signature', 'open');
 }
 
 async function requireRegistered(ctx: ContractContext, thumbprintHex: string): Promise<void> {

@@ -5,13 +5,14 @@ import { type Clock, Failure, type Logger } from '@pulseseal/runtime';
 import { DISPUTE_RETRY_MS, MAX_WAITING_DISPUTES } from './limits.ts';
 import { type Ledger, submitCall } from './port.ts';
 
-/** Two closes of one segment that the device signed, and its owner's word for its key: whole messages. */
+/** Two closes of one segment that the device signed, its owner's word for its key, and its open: whole messages. */
 export interface DisputeEvidence {
   readonly oh: Uint8Array;
   readonly segment: number;
   readonly closeA: Uint8Array;
   readonly closeB: Uint8Array;
   readonly endorse: Uint8Array;
+  readonly open: Uint8Array;
 }
 
 /** Tells the ledger of disputes, beside the way: each once, again until the ledger answers. */
@@ -36,12 +37,12 @@ export function createDisputeReporter({ ledger, signer, wall, logger }: DisputeR
   let counter = 0;
   let cancel = () => {};
 
-  const submit = async ({ oh, segment, closeA, closeB, endorse }: DisputeEvidence) => {
+  const submit = async ({ oh, segment, closeA, closeB, endorse, open }: DisputeEvidence) => {
     const { ledgerId } = await ledger.identity();
     const nowMs = Math.floor(wall.nowMs());
     // Milliseconds rise with every start, so the counter needs no file.
     counter = Math.max(counter + 1, nowMs);
-    const call = ledgerCalls.reportDispute(oh, segment, closeA, closeB, signer.key, endorse);
+    const call = ledgerCalls.reportDispute(oh, segment, closeA, closeB, signer.key, endorse, open);
     await submitCall(ledger, call, signAct(signer, ledgerId, call.fn, call.args, counter, nowMs));
   };
   /** True: nothing is left to do for this one. */

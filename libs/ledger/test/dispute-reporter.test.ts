@@ -1,7 +1,16 @@
+import { openHash } from '@pulseseal/protocol';
 import { createSilentLogger } from '@pulseseal/runtime';
 import { createManualClock } from '@pulseseal/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { closeOf, endorseOf, filled, pseudonym, saltedKeyHash, tenant } from '../../../chaincode/test/actors.ts';
+import {
+  closeOf,
+  endorseOf,
+  filled,
+  openOf,
+  pseudonym,
+  saltedKeyHash,
+  tenant,
+} from '../../../chaincode/test/actors.ts';
 import {
   createDisputeReporter,
   type DisputeEvidence,
@@ -13,13 +22,15 @@ import {
 import { actors, clock, createActing, crypto, openLocal, temporaryFolder } from './ground.ts';
 
 const { operator, gateway, owner, device } = actors;
-const oh = filled(32, 0x70);
+const open = openOf(device);
+const oh = openHash(open, crypto);
 const evidence: DisputeEvidence = {
   oh,
   segment: 3,
-  closeA: closeOf(device),
-  closeB: closeOf(device, { root: filled(32, 9) }),
+  closeA: closeOf(device, { oh }),
+  closeB: closeOf(device, { oh, root: filled(32, 9) }),
   endorse: endorseOf(owner, device, crypto),
+  open,
 };
 
 describe('a reporter of disputes', () => {
@@ -93,8 +104,8 @@ describe('a reporter of disputes', () => {
 
   it('says nothing of closes that say the same, and lets a refused report rest', async () => {
     const one = reporter();
-    one.report({ ...evidence, closeB: closeOf(device) });
-    one.report({ ...evidence, closeB: closeOf(gateway, { root: filled(32, 9) }) });
+    one.report({ ...evidence, closeB: closeOf(device, { oh }) });
+    one.report({ ...evidence, closeB: closeOf(gateway, { oh, root: filled(32, 9) }) });
     await until(() => submitted.length === 1);
     await wall.advanceAsync(60_000);
     expect(submitted).toEqual(['dispute-signature']);

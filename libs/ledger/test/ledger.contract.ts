@@ -1,5 +1,5 @@
 import { equalBytes, toHex } from '@pulseseal/crypto';
-import { logLeaf, parseSigned, verifyInclusion, verifySigned } from '@pulseseal/protocol';
+import { logLeaf, openHash, parseSigned, verifyInclusion, verifySigned } from '@pulseseal/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   closeOf,
@@ -8,6 +8,7 @@ import {
   endorseOf,
   filled,
   manifestOf,
+  openOf,
   prekeyHash,
   pseudonym,
   rid,
@@ -82,11 +83,13 @@ export function ledgerContract(name: string, open: (dir: string) => Promise<Ledg
       const evidence = createEvidenceLog(gateway, crypto);
       const sth = evidence.head(4, null);
       await anchor(sth, evidence.consistency(0, 4));
-      const [a, b] = [closeOf(device), closeOf(device, { root: filled(32, 9) })];
+      const open = openOf(device);
+      const oh = openHash(open, crypto);
+      const [a, b] = [closeOf(device, { oh }), closeOf(device, { oh, root: filled(32, 9) })];
       await acting.submit(
         ledger,
         gateway,
-        ledgerCalls.reportDispute(filled(32, 0x70), 3, a, b, gateway.key, endorseOf(owner, device, crypto)),
+        ledgerCalls.reportDispute(oh, 3, a, b, gateway.key, endorseOf(owner, device, crypto), open),
       );
       await acting.submit(ledger, owner, ledgerCalls.revokeConsent(consent, owner.key));
       await acting.submit(ledger, owner, ledgerCalls.retireDevice(pseudonym, owner.key));
@@ -107,7 +110,7 @@ export function ledgerContract(name: string, open: (dir: string) => Promise<Ledg
         expect(await ledger.read(query, [id]), query).toBeDefined();
       expect(await ledger.read('GetConsent', [owner.thumbprint, consent])).toBeDefined();
       expect(await ledger.read('GetConsent', [stranger.thumbprint, consent])).toBeUndefined();
-      expect(await ledger.read('GetDispute', [filled(32, 0x70), uintBytes(3), filled(1, 1)])).toBeDefined();
+      expect(await ledger.read('GetDispute', [oh, uintBytes(3), filled(1, 1)])).toBeDefined();
       expect(await ledger.read('GetGateway', [stranger.thumbprint])).toBeUndefined();
       expect((await collect(0, 10)).map((event) => parseFact(event).name)).toEqual([
         'GatewayRegistered',
