@@ -129,6 +129,18 @@ describe('one recording that cannot be read is named, and the others are replaye
     expect(skipped.join('\n')).toMatch(/fall-subject-3: has no reading/);
   });
 
+  it('a gzip that unpacks to more than fits', async () => {
+    const columns = 20_000;
+    const rows = '0\n'.repeat(25_000_000 / columns + 1);
+    write('wide.csv.gz', gzipSync(`Time [s],${'II,'.repeat(columns)}\n${rows}`, { level: 1 }));
+    const trials = 'a,1,fall,x\n'.repeat(100_001);
+    write('trials.csv.gz', gzipSync(`trial,subject,label,activity\n${trials}`));
+    write('moves.csv', 'trial,position,sensor,t_ms,x,y,z\na,wrist,acc,0,1,0,0\na,wrist,acc,40,1,0,0\n');
+    expect([...(await replayed()).keys()]).toEqual(['good']);
+    expect(skipped.join('\n')).toMatch(/wide: has more than 25000000 samples/);
+    expect(skipped.join('\n')).toMatch(/trials\.csv\.gz: has too many trials/);
+  });
+
   it('links: to a file, to a folder, in a loop, and as a signal file', async () => {
     symlinkSync(join(dir, 'good.hea'), join(dir, 'again.hea'));
     symlinkSync(dir, join(dir, 'round'));

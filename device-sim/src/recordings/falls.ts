@@ -63,8 +63,9 @@ async function readTrials(path: string, files: RecordingFiles): Promise<readonly
       continue;
     }
     const [trial, subject, label, activity] = [cells[at.trial], cells[at.subject], cells[at.label], cells[at.activity]];
-    if (trial && subject && label !== undefined && activity !== undefined)
-      trials.push({ trial, subject, label, activity });
+    if (!trial || !subject || label === undefined || activity === undefined) continue;
+    if (trials.length >= recordingLimits.maxTrials) throw new RecordingRefused(path, 'has too many trials');
+    trials.push({ trial, subject, label, activity });
   }
   return trials;
 }
@@ -97,7 +98,7 @@ async function loadSubjects(
       unreadable.set(cells[at.trial]!, (unreadable.get(cells[at.trial]!) ?? 0) + 1);
       continue;
     }
-    if (++kept > recordingLimits.maxSamples) throw new RecordingRefused(path, 'has too many readings');
+    if (++kept > recordingLimits.maxMoves) throw new RecordingRefused(path, 'has too many readings');
     list.push({ atMs, axes: [x * gravity, y * gravity, z * gravity] });
   }
   const bodies = new Map<string, Body>();

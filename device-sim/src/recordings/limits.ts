@@ -10,6 +10,11 @@ export const recordingLimits = {
   maxSignals: 64,
   /** Samples of a record over all signals: 24 h of two signals at 500 Hz are 86 million. */
   maxSamples: 200_000_000,
+  /** Numbers of a CSV over all columns, at some 30 B each: a gzip of a megabyte can unpack to a gigabyte of rows. */
+  maxCsvSamples: 25_000_000,
+  /** Readings kept of a file of falls, at some 100 B each; the longest known has 220,000. */
+  maxMoves: 5_000_000,
+  maxTrials: 100_000,
   /** A signal file of that many samples. */
   maxFileBytes: 400_000_000,
   /** A CSV line; the widest known form has some 200 characters. */

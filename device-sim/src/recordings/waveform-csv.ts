@@ -39,8 +39,8 @@ async function loadWaveformCsv(record: string, path: string, time: number, files
       timeless++;
       continue;
     }
-    if ((timesS.length + 1) * wanted.length > recordingLimits.maxSamples)
-      throw new RecordingRefused(record, `more than ${recordingLimits.maxSamples} samples`);
+    if ((timesS.length + 1) * wanted.length > recordingLimits.maxCsvSamples)
+      throw new RecordingRefused(record, `has more than ${recordingLimits.maxCsvSamples} samples; cut it in parts`);
     timesS.push(atS);
     wanted.forEach((column, i) => {
       const value = csvNumber(cells[column]);
