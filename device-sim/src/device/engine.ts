@@ -233,13 +233,13 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     due.segmentMs = wall.monotonicMs() + limits.segmentMs;
   };
   const resume = () => {
+    const { current } = links;
     if (current === undefined || sealer?.spool.offline === true) move('resume-offline');
     else move(current.spool.accepted ? 'resume-live' : 'resume-opening');
   };
   const endEpoch = (last: CloseLast, next: 'rotate' | 'stop') => {
     const open = sealer;
     if (open === undefined) return;
-    const { current } = links;
     closeSegment(open, last, false);
     leave(open, next);
   };
@@ -610,13 +610,13 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     void link.disconnect();
     sealer?.erase();
     sealer = undefined;
+    links.erase();
   };
   const isDrained = () => repairs.isEmpty && [...spool.epochs()].every((epoch) => !isOwed(epoch));
   return {
     identity,
     counts,
     get state() {
-    links.erase();
       return state;
     },
     get connected() {
@@ -667,6 +667,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       trust.saveAge();
       await link.disconnect();
       connected = false;
+      links.erase();
       return drained;
     },
     halt,
@@ -675,7 +676,6 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       if (!streamById.has(stream)) return 'unknown-stream';
       leaveIfParted();
       const stampMs = time.stamp(options.atMs);
-      links.erase();
       const result = sealSample({ stream, data: sample, stampMs, urgent: options.urgent ?? false });
       uplink.pump();
       return result;
