@@ -34,7 +34,6 @@ export async function openSealedFileKeyStore(settings: SealedFileSettings): Prom
   const { path, passphrase, random, clock } = settings;
   if (passphrase.length < minPassphraseCharacters) throw keyStoreFailure('key-store-weak-passphrase');
   await requirePrivateFolder(dirname(path));
-  await rm(besides(path), { force: true });
 
   const existing = await readIfPresent(path);
   const file = existing === undefined ? undefined : parseSealedFile(existing.bytes);
