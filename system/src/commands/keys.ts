@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSealedFileKeyStore } from '@pulseseal/crypto';
 import { createSystemClock, createSystemRandom } from '@pulseseal/runtime';
 import { readPublicKeys } from '../processes/public-keys.ts';
-import { passphraseOf } from '../processes/zone.ts';
+import { openKeys } from '../processes/zone.ts';
 import { OptionError, startOptions } from '../start/options.ts';
 
 const ZONES = ['ledger', 'edge', 'care', 'body', 'operator'] as const;
@@ -20,6 +19,7 @@ export async function keysCommand(
     throw new OptionError(`${dataDir} does not exist. Start the system once, or name its folder with --data.`);
   if (name === 'list') return list(dataDir);
   if (name === 'rotate') {
+    if (!existsSync(join(dataDir, 'care'))) throw new OptionError(`${dataDir} holds no system yet. Start it once.`);
     await writeFile(join(dataDir, 'care', ROTATE_MARK), '', { mode: 0o600 });
     console.log(
       'At the next start the ward makes new prekeys and every patient’s agent signs a new manifest with them.',
@@ -47,14 +47,8 @@ async function list(dataDir: string): Promise<number> {
   const random = createSystemRandom();
   for (const zone of ZONES) {
     const dir = join(dataDir, zone);
-    const path = join(dir, 'keys', 'keys.sealed');
-    if (!existsSync(path)) continue;
-    const keys = await openSealedFileKeyStore({
-      path,
-      passphrase: await passphraseOf(dir, random),
-      random,
-      clock: createSystemClock(),
-    });
+    if (!existsSync(join(dir, 'keys', 'keys.sealed'))) continue;
+    const keys = await openKeys(dir, random, createSystemClock());
     for (const { name, createdMs } of await keys.list())
       console.log(`${zone.padEnd(9)} ${new Date(createdMs).toISOString()}  ${name}`);
   }

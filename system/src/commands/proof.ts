@@ -36,8 +36,9 @@ export async function proofCommand(readingId: string, data: string | undefined):
   const scratch = await mkdtemp(join(tmpdir(), 'pulseseal-proof-'));
   const ledger = await reachLedger(dataDir, base);
   try {
-    // A copy: the store of a running system has a writer of its own.
-    if (existsSync(join(base.dir, 'epochs'))) await cp(join(base.dir, 'epochs'), scratch, { recursive: true });
+    // A copy: the store of a running system has a writer of its own, whose temporary files come and go.
+    const filter = (path: string) => !path.endsWith('.tmp');
+    if (existsSync(join(base.dir, 'epochs'))) await cp(join(base.dir, 'epochs'), scratch, { recursive: true, filter });
     const state = await openFileStateStore({
       folder: scratch,
       sealKey: await secretOf(base, 'epochs'),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -16,10 +17,12 @@ import {
   createScaledClock,
   createSystemClock,
   createSystemRandom,
+  Failure,
   type Logger,
   type Metrics,
   type Random,
 } from '@pulseseal/runtime';
+import { OptionError } from '../start/options.ts';
 import type { ZoneName } from './ipc.ts';
 
 /** What every zone's process begins with. */
@@ -47,12 +50,7 @@ export async function openZone(zone: ZoneName | 'operator', settings: ZoneSettin
   await privateFolder(settings.dir);
   const wall = createSystemClock();
   const random = createSystemRandom();
-  const keys = await openSealedFileKeyStore({
-    path: join(await privateFolder(join(settings.dir, 'keys')), 'keys.sealed'),
-    passphrase: await passphraseOf(settings.dir, random),
-    random,
-    clock: wall,
-  });
+  const keys = await openKeys(settings.dir, random, wall);
   return {
     dir: settings.dir,
     crypto: createNativeCrypto(),
@@ -70,22 +68,45 @@ export async function privateFolder(dir: string): Promise<string> {
   return dir;
 }
 
+/** The keys of the zone with this folder; made when there are none. @throws OptionError when the pass phrase is another */
+export async function openKeys(dir: string, random: Random, clock: Clock): Promise<KeyStore> {
+  const path = join(await privateFolder(join(dir, 'keys')), 'keys.sealed');
+  const { passphrase, place } = await passphraseOf(dir, path, random);
+  try {
+    return await openSealedFileKeyStore({ path, passphrase, random, clock });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'key-store-wrong-passphrase') throw error;
+    throw new OptionError(
+      `The pass phrase in ${place} does not open ${path}. Set PULSESEAL_PASSPHRASE to the one that it was made with, or unset it if none was set then; if the pass phrase is right, restore the file from a copy.`,
+    );
+  }
+}
+
 /**
  * The pass phrase of a zone's key file: `PULSESEAL_PASSPHRASE`, else one made on the first start and kept beside it with
  * mode 0600, so that an unattended start works. Where the disk itself may be stolen, give it from outside.
  */
-export async function passphraseOf(dir: string, random: Random): Promise<string> {
+async function passphraseOf(
+  dir: string,
+  keysPath: string,
+  random: Random,
+): Promise<{ readonly passphrase: string; readonly place: string }> {
   const given = process.env.PULSESEAL_PASSPHRASE;
-  if (given !== undefined && given !== '') return given;
-  const path = join(dir, 'passphrase');
+  if (given !== undefined && given !== '') return { passphrase: given, place: 'PULSESEAL_PASSPHRASE' };
+  const place = join(dir, 'passphrase');
   try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch {
-    const made = toHex(random.bytes(32));
-    await writeFile(path, `${made}\n`, { mode: 0o600, flag: 'wx' });
-    await chmod(path, 0o600);
-    return made;
+    return { passphrase: (await readFile(place, 'utf8')).trim(), place };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+  if (existsSync(keysPath))
+    throw new OptionError(
+      `${keysPath} was made with a pass phrase of your own. Set PULSESEAL_PASSPHRASE to it, or restore ${place} if it was there.`,
+    );
+  const made = toHex(random.bytes(32));
+  await writeFile(place, `${made}\n`, { mode: 0o600, flag: 'wx' });
+  await chmod(place, 0o600);
+  return { passphrase: made, place };
 }
 
 /** A secret of the key store, made on first use. */

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { createSystemClock, createSystemRandom } from '@pulseseal/runtime';
 import { sharedDir } from '@pulseseal/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openKeys } from '../../src/processes/zone.ts';
 import { freePortBase, pulseseal, scratchFolder } from '../support/run.ts';
 
 let scratch: Awaited<ReturnType<typeof scratchFolder>>;
@@ -18,7 +20,8 @@ describe('the command line', () => {
   it('names every command in its help', async () => {
     const { code, text } = await pulseseal(['help']);
     expect(code).toBe(0);
-    for (const name of ['start', 'doctor', 'proof', 'verify', 'evaluate', 'keys', 'help']) expect(text).toContain(name);
+    for (const name of ['start', 'doctor', 'login', 'proof', 'verify', 'evaluate', 'keys', 'help'])
+      expect(text).toContain(name);
   });
 
   it('refuses an unknown command and shows the help', async () => {
@@ -141,6 +144,35 @@ describe('the command line', () => {
     expect(text).toBe('');
     expect(stderr).toContain(words);
     expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it('names the pass phrase that is missing or wrong, and makes no other beside keys that there are', async () => {
+    const dir = join(scratch.dir, 'sealed');
+    vi.stubEnv('PULSESEAL_PASSPHRASE', 'correct horse');
+    await openKeys(join(dir, 'operator'), createSystemRandom(), createSystemClock());
+    vi.unstubAllEnvs();
+    const list = ['keys', 'list', '--data', dir];
+    expect(await pulseseal(list, { env: { PULSESEAL_PASSPHRASE: 'correct horse' } })).toMatchObject({ code: 0 });
+    const start = ['start', '--json', '--data', dir, '--port-base', String(await freePortBase())];
+    for (const [args, given] of [
+      [list, ''],
+      [start, ''],
+      [list, 'another horse'],
+    ] as const) {
+      const { code, text, stderr } = await pulseseal(args, { env: { PULSESEAL_PASSPHRASE: given } });
+      expect(code, stderr).toBe(2);
+      expect(text).toBe('');
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(stderr).toContain('PULSESEAL_PASSPHRASE');
+      expect(stderr).toContain(join(dir, 'operator'));
+    }
+    expect(await readdir(join(dir, 'operator'))).toEqual(['keys']);
+  });
+
+  it('has keys rotate say that a folder holds no system yet', async () => {
+    const { code, stderr } = await pulseseal(['keys', 'rotate', '--data', scratch.dir]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('Start it once');
   });
 
   it('refuses a file that is no proof, and one that is not there', async () => {
