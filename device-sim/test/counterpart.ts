@@ -62,6 +62,8 @@ export interface Counterpart {
   readonly epochs: Map<string, SeenEpoch>;
   /** Two different raw forms of one (epoch, seq): must stay 0. */
   conflicts: number;
+  /** Two different closes of one segment: must stay 0. */
+  disputes: number;
   readonly refusals: string[];
   readonly lost: Uint8Array[];
   readonly byes: number[];
@@ -129,6 +131,7 @@ export function createCounterpart(ports: {
     tlsSpkiHash,
     epochs,
     conflicts: 0,
+    disputes: 0,
     refusals: [],
     lost: [],
     byes: [],
@@ -242,6 +245,8 @@ export function createCounterpart(ports: {
     if (!verifySigned(signed, ports.device().key, crypto)) throw new Error('close signature');
     const epoch = epochs.get(hex(signed.body.oh.slice(0, 8)));
     if (epoch === undefined) throw new Error('close of unknown epoch');
+    const known = epoch.closes.get(signed.body.segment);
+    if (known !== undefined && hex(known.raw) !== hex(raw)) me.disputes++;
     epoch.closes.set(signed.body.segment, { body: signed.body, raw });
   };
   const takeWhole = async (bytes: Uint8Array, carrier: string): Promise<void> => {

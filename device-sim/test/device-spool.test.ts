@@ -20,6 +20,7 @@ function hub(settings: Partial<SpoolSettings> = {}, flash: Flash = createMemoryF
     leafOf: () => leaf,
     hash: () => hash,
     onSettled: () => {},
+    onSyncFailed: () => {},
     isCurrent: (epoch) => epoch === current,
     ...settings,
   });

@@ -1,7 +1,7 @@
 import { encodeBulk, encodeOpening } from '@pulseseal/protocol';
 import type { Clock } from '@pulseseal/runtime';
 import { deviceLimits } from './limits.ts';
-import type { SpoolEpoch } from './spool-epoch.ts';
+import { closeToSend, type SpoolEpoch } from './spool-epoch.ts';
 
 /**
  * Older and offline epochs, as whole messages inside MACed control messages of the live epoch (mt 8). Freed by `progress`
@@ -140,7 +140,7 @@ function* unitsOf(epoch: SpoolEpoch): Generator<Unit> {
     };
   }
   for (const sg of epoch.openCloses) {
-    const close = epoch.segments.get(sg)?.close;
+    const close = closeToSend(epoch, sg);
     if (close !== undefined) yield { epoch, part: { kind: 'close', sg }, key: `${epoch.eh}c${sg}`, messages: [close] };
   }
   for (const frame of epoch.frames.values())

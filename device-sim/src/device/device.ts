@@ -34,6 +34,10 @@ export type DeviceNotice =
   | { readonly kind: 'manifest-unknown' }
   | { readonly kind: 'revoked' }
   | { readonly kind: 'orphan'; readonly eh: string }
+  /** The flash lost records in so many places: what they held is gone, the rest goes up. */
+  | { readonly kind: 'spool-damaged'; readonly places: number }
+  /** The flash takes nothing for sure any more: closes wait, and a loss of power may take what it holds. */
+  | { readonly kind: 'flash-failing' }
   /** This epoch's counters were used before: it is given up, and what memory still holds of it is sealed anew. */
   | { readonly kind: 'counters-reused'; readonly eh: string };
 

@@ -44,7 +44,7 @@ import { createSalvage } from './salvage.ts';
 import { type BeatState, createSealer, type Sealed, type Sealer } from './sealer.ts';
 import type { DeviceSettings } from './settings.ts';
 import { openSpool } from './spool.ts';
-import { isOwed, type SpoolEpoch } from './spool-epoch.ts';
+import { closeToSend, isOwed, type SpoolEpoch } from './spool-epoch.ts';
 import { type DeviceEvent, type DeviceState, nextState } from './states.ts';
 import { createTrust, isRefusal, type ManifestSource, same } from './trust.ts';
 import { createUplink, type UplinkItem } from './uplink.ts';
@@ -150,6 +150,11 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     leafOf: (oh, raw) => frameLeaf(parseFrame(raw), oh, crypto),
     hash: (bytes) => crypto.sha256(bytes),
     onSettled: (epoch, settled) => ports.account.note(epoch, settled),
+    onSyncFailed: (error) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      log?.error({ reason }, 'the flash neither syncs nor takes a new spool; closes wait. Replace the flash.');
+      notify({ kind: 'flash-failing' });
+    },
     isCurrent: (epoch) => epoch === sealer?.spool,
   });
   const publish = (channel: 'o' | 'u' | 'c', bytes: Uint8Array) => link.publish(identity.topic(channel), bytes, 1);
@@ -173,7 +178,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       if (!goesDirect(item.epoch)) return undefined;
       if (item.kind === 'frame') return publish('u', item.epoch.frames.get(item.number)!.raw);
       const carrier = links.carrierOf(item.epoch);
-      const close = item.epoch.segments.get(item.number)?.close;
+      const close = closeToSend(item.epoch, item.number);
       const key = carrier?.keys.link?.up;
       if (carrier === undefined || key === undefined || close === undefined) return undefined;
       return publish('c', sealCtl(CTL.close, carrier.keys.oh, ++carrier.n, close, key));
@@ -229,7 +234,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   };
   const signClosed = (open: Sealer, last: CloseLast | undefined, urgent: boolean) => {
     const { sg } = open.close(time.dtNow(), last);
-    uplink.put(urgent ? 'urgent' : 'current', { epoch: open.spool, kind: 'close', number: sg });
+    const item: UplinkItem = { epoch: open.spool, kind: 'close', number: sg };
+    spool.afterSync(() => uplink.put(urgent ? 'urgent' : 'current', item));
     due.segmentMs = wall.monotonicMs() + limits.segmentMs;
   };
   const resume = () => {
@@ -629,6 +635,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       started = true;
       startedMs = wall.monotonicMs();
       const orphan = memory.openEpoch !== null && spool.get(memory.openEpoch) === undefined && memory.epoch > 0;
+      if (spool.damaged > 0) notify({ kind: 'spool-damaged', places: spool.damaged });
       const { lastClose, recovered } = recoverCloses(spool, { signer: identity.signer, crypto });
       if (lastClose !== undefined) memory.lastClose = lastClose;
       else if (orphan && !memory.cleanStop) {
@@ -653,6 +660,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       stopping = true;
       if (sealer !== undefined) endEpoch(CLOSE_LAST.shutdown, 'stop');
       else move('stop');
+      await new Promise<void>((resolve) => spool.afterSync(resolve));
       uplink.pump();
       while (!isDrained() && wall.monotonicMs() < endMs) await sleep(wall, 50);
       const drained = isDrained();

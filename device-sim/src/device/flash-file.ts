@@ -1,6 +1,8 @@
 import {
   closeSync,
   existsSync,
+  fdatasync,
+  fdatasyncSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -16,23 +18,62 @@ import type { Flash } from './ports.ts';
 /** length (4 bytes big-endian), CRC-32 (4), record. */
 const headBytes = 8;
 const maxRecordBytes = 1 << 20;
+/** So many zeros where a record should end: the disk had not got to it. A signature never ends so. */
+const unwrittenBytes = 16;
+
+/** The spool file, kept open as long as a sync of it runs. */
+interface OpenFile {
+  readonly fd: number;
+  syncs: number;
+  isLeft: boolean;
+}
 
 /**
  * Three files in `folder`: `<name>.state`, `<name>.spool`, `<name>.acks` (the account). Appends are plain writes: they survive the
- * end of the process; after a loss of power a torn tail is cut at the next start. The state is synced and renamed into
- * place, as it holds the keys and counters.
+ * end of the process; a loss of power may take what was not synced, and a torn tail is cut at the next start. The state is
+ * synced and renamed into place, as it holds the keys and counters; so is the entry of a new spool in the folder with it.
  */
 export function createFileFlash(folder: string, name: string): Flash {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const statePath = join(folder, `${name}.state`);
   const spoolPath = join(folder, `${name}.spool`);
   const accountPath = join(folder, `${name}.acks`);
-  let spool: number | undefined;
+  let spool: OpenFile | undefined;
+  let running: Promise<void> | undefined;
+  let queued: Promise<void> | undefined;
   let account: number | undefined;
   let bytes = 0;
   const openSpool = () => {
-    spool ??= openSync(spoolPath, 'a', 0o600);
+    spool ??= { fd: openSync(spoolPath, 'a', 0o600), syncs: 0, isLeft: false };
     return spool;
+  };
+  const leaveSpool = () => {
+    if (spool !== undefined) {
+      spool.isLeft = true;
+      if (spool.syncs === 0) closeSync(spool.fd);
+    }
+    spool = undefined;
+  };
+  const syncOnce = (): Promise<void> => {
+    const file = spool;
+    // Nothing was appended since it was written as a whole, and synced.
+    if (file === undefined) return Promise.resolve();
+    file.syncs++;
+    return new Promise((resolve, reject) =>
+      fdatasync(file.fd, (error) => {
+        file.syncs--;
+        if (file.isLeft && file.syncs === 0) closeSync(file.fd);
+        if (error === null || file.isLeft) resolve();
+        else reject(error);
+      }),
+    );
+  };
+  const startSync = (): Promise<void> => {
+    const mine = syncOnce().finally(() => {
+      if (running === mine) running = undefined;
+    });
+    running = mine;
+    return mine;
   };
   const openAccount = () => {
     account ??= openSync(accountPath, 'a', 0o600);
@@ -47,18 +88,31 @@ export function createFileFlash(folder: string, name: string): Flash {
       const { records, endBytes } = scan(file);
       if (endBytes < file.length) cut(spoolPath, endBytes);
       bytes = endBytes;
+      // What was read is acted on: it may not be gone at the next start.
+      fdatasyncSync(openSpool().fd);
       return records;
     },
     append(record) {
-      writeAll(openSpool(), framed(record));
+      writeAll(openSpool().fd, framed(record));
       bytes += headBytes + record.length;
+    },
+    sync() {
+      if (queued !== undefined) return queued;
+      if (running === undefined) return startSync();
+      const next = running
+        .catch(() => {})
+        .then(() => {
+          queued = undefined;
+          return startSync();
+        });
+      queued = next;
+      return next;
     },
     spoolBytes: () => bytes,
     rewrite(records) {
       const parts = [...records].map(framed);
       replaceFile(spoolPath, parts);
-      if (spool !== undefined) closeSync(spool);
-      spool = undefined;
+      leaveSpool();
       bytes = parts.reduce((sum, part) => sum + part.length, 0);
     },
     readAccount() {
@@ -76,8 +130,8 @@ export function createFileFlash(folder: string, name: string): Flash {
       account = undefined;
     },
     close() {
-      for (const fd of [spool, account]) if (fd !== undefined) closeSync(fd);
-      spool = undefined;
+      leaveSpool();
+      if (account !== undefined) closeSync(account);
       account = undefined;
     },
   };
@@ -92,21 +146,49 @@ function framed(record: Uint8Array): Uint8Array {
   return out;
 }
 
-/** All whole records, and where they end: a torn or damaged tail is left out. */
-function scan(file: Uint8Array): { records: Uint8Array[]; endBytes: number } {
-  const view = new DataView(file.buffer, file.byteOffset, file.length);
-  const records: Uint8Array[] = [];
+/** All whole records, `undefined` where others were damaged, and where a torn tail begins. */
+function scan(file: Uint8Array): { records: (Uint8Array | undefined)[]; endBytes: number } {
+  const records: (Uint8Array | undefined)[] = [];
   let at = 0;
-  while (at + headBytes <= file.length) {
-    const length = view.getUint32(at);
-    const end = at + headBytes + length;
-    if (length > maxRecordBytes || end > file.length) break;
-    const record = file.subarray(at + headBytes, end);
-    if (crc32(record) !== view.getUint32(at + 4)) break;
-    records.push(record);
-    at = end;
+  while (at < file.length) {
+    const end = endOfRecord(file, at);
+    if (end !== undefined) {
+      records.push(file.subarray(at + headBytes, end));
+      at = end;
+      continue;
+    }
+    let next = at + 1;
+    while (next < file.length && endOfRecord(file, next) === undefined) next++;
+    if (next >= file.length && isTorn(file.subarray(at))) break;
+    records.push(undefined);
+    at = next;
   }
   return { records, endBytes: at };
+}
+
+/** Where the record that begins at `at` ends; undefined when no whole one does. */
+function endOfRecord(file: Uint8Array, at: number): number | undefined {
+  if (at + headBytes >= file.length) return undefined;
+  const lengthBytes = uint32(file, at);
+  const end = at + headBytes + lengthBytes;
+  if (lengthBytes === 0 || lengthBytes > maxRecordBytes || end > file.length) return undefined;
+  return crc32(file.subarray(at + headBytes, end)) === uint32(file, at + 4) ? end : undefined;
+}
+
+/** Whether these last bytes are the beginning of a record, of which the rest is missing or zeros. Else it was whole once. */
+function isTorn(rest: Uint8Array): boolean {
+  let written = rest.length;
+  while (written > 0 && rest[written - 1] === 0) written--;
+  if (rest.length <= headBytes || written === 0) return true;
+  const said = headBytes + uint32(rest, 0);
+  if (said > headBytes + maxRecordBytes) return false;
+  const isShort = said > rest.length || (said > written && rest.length - written >= unwrittenBytes);
+  // All there but for the CRC to fit: then the length is what is damaged.
+  return isShort && crc32(rest.subarray(headBytes)) !== uint32(rest, 4);
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
 function cut(path: string, lengthBytes: number): void {

@@ -16,6 +16,7 @@ export function createMemoryFlash(): Flash {
       records.push(record);
       bytes += record.length;
     },
+    sync: () => undefined,
     spoolBytes: () => bytes,
     rewrite(next) {
       records = [...next];

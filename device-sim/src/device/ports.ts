@@ -44,16 +44,18 @@ export interface LocalLinkPort {
 }
 
 /**
- * The device's own memory. All calls are synchronous and ordered: what returned survives the death of the process
- * (kill -9), and after a loss of power at worst the newest records are missing, never a middle one.
+ * The device's own memory. All calls but `sync` are synchronous and ordered: what returned survives the death of the
+ * process (kill -9), and a loss of power takes at worst the newest records, none from before the last `sync` that resolved.
  */
 export interface Flash {
   /** The small state, replaced as a whole or not at all. */
   readState(): Uint8Array | undefined;
   writeState(bytes: Uint8Array): void;
-  /** Spool: append-only records, read back once at start. */
-  readRecords(): Uint8Array[];
+  /** Spool: append-only records, read back once at start; `undefined` where one or more are damaged. */
+  readRecords(): (Uint8Array | undefined)[];
   append(record: Uint8Array): void;
+  /** Resolves when all that was appended survives a loss of power too; undefined when it does already. Blocks nobody. */
+  sync(): Promise<void> | undefined;
   /** Bytes of the spool file, for the decision to compact. */
   spoolBytes(): number;
   /** Replaces all records, as a whole or not at all. */

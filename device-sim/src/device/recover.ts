@@ -2,10 +2,10 @@ import type { CryptoProvider } from '@pulseseal/crypto';
 import { CLOSE_LAST, type MessageSigner } from '@pulseseal/protocol';
 import { signClose } from './sealer.ts';
 import type { Spool } from './spool.ts';
-import type { SpoolEpoch } from './spool-epoch.ts';
+import type { SpoolEpoch, SpoolSegment } from './spool-epoch.ts';
 
 /**
- * After a reboot: signs the closes that are missing (kcv and leaves are in the spool) and ends every epoch of earlier
+ * After a reboot: signs the close that is missing (kcv and leaves are in the spool) and ends every epoch of earlier
  * boots. Answers the hash of the newest epoch's last close, or undefined when the spool says nothing of it.
  */
 export function recoverCloses(
@@ -27,15 +27,24 @@ function recoverEpoch(
   spool: Spool,
   ports: { readonly signer: MessageSigner; readonly crypto: CryptoProvider },
 ): number {
-  const missing = [...epoch.segments.values()]
-    .filter((segment) => segment.closeHash === undefined && segment.leaves.length > 0)
-    .sort((a, b) => a.number - b.number);
-  for (const [i, segment] of missing.entries()) {
-    const last = i === missing.length - 1 ? CLOSE_LAST.recovered : undefined;
+  const segment = openSegment(epoch);
+  if (segment !== undefined) {
     const previous = epoch.lastCloseHash ?? epoch.oh;
-    const raw = signClose(epoch, segment, previous, segment.lastDt, last, ports, false);
-    spool.close(epoch, segment.number, raw, ports.crypto.sha256(raw), last !== undefined);
+    const raw = signClose(epoch, segment, previous, segment.lastDt, CLOSE_LAST.recovered, ports, false);
+    spool.close(epoch, segment.number, raw, ports.crypto.sha256(raw), true);
   }
   spool.end(epoch);
-  return missing.length;
+  return segment === undefined ? 0 : 1;
+}
+
+/**
+ * The segment that was open, when it is sure that no close of it was ever signed: two of one segment would accuse the
+ * device of saying two things. Where damage leaves a doubt, the frames go up and nothing vouches for their number.
+ */
+function openSegment(epoch: SpoolEpoch): SpoolSegment | undefined {
+  const open = [...epoch.segments.values()].filter((s) => s.closeHash === undefined && s.leaves.length > 0);
+  const [segment] = open;
+  if (segment === undefined || open.length > 1 || segment.number !== epoch.lastClosed + 1) return undefined;
+  const leaves = segment.leaves.reduce((count) => count + 1, 0);
+  return segment.kcv.size > 0 && leaves === segment.leaves.length ? segment : undefined;
 }

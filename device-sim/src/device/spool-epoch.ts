@@ -12,7 +12,8 @@ export interface SpoolFrame {
 export interface SpoolSegment {
   readonly number: number;
   readonly firstSeq: number;
-  readonly kcv: ReadonlyMap<number, Uint8Array>;
+  /** Empty when damage of the flash may have taken what was said of this segment: it is never closed then. */
+  kcv: ReadonlyMap<number, Uint8Array>;
   /** Leaf i belongs to seq firstSeq + i. Emptied when the close is durable and the segment old. */
   leaves: Uint8Array[];
   /** Leaves whose frames are gone. */
@@ -47,9 +48,16 @@ export interface SpoolEpoch {
   readonly frames: Map<number, SpoolFrame>;
   /** Closes not yet durable at the gateway. */
   readonly openCloses: Set<number>;
+  /** Closes that a loss of power may still take. */
+  readonly unsyncedCloses: Set<number>;
   /** Hash of the newest close, and its segment: the chain. */
   lastCloseHash: Uint8Array | undefined;
   lastClosed: number;
+}
+
+/** The close of a segment, once it is sure to be there after a loss of power: one that is sent and forgotten would be signed anew. */
+export function closeToSend(epoch: SpoolEpoch, sg: number): Uint8Array | undefined {
+  return epoch.unsyncedCloses.has(sg) ? undefined : epoch.segments.get(sg)?.close;
 }
 
 /** Whether anything of this epoch still has to reach the gateway. */

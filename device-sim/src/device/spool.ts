@@ -4,6 +4,7 @@ import { createRangeSet } from './ranges.ts';
 import { isOwed, type SpoolEpoch, type SpoolFrame, type SpoolSegment } from './spool-epoch.ts';
 import { liveRecords, owesFrames } from './spool-live.ts';
 import { decodeRecord, encodeRecord, type SpoolRecord } from './spool-records.ts';
+import { createCloseSync } from './spool-sync.ts';
 
 /** What the device has sealed and may not forget yet. Written to flash before anything is sent. */
 export interface Spool {
@@ -19,7 +20,12 @@ export interface Spool {
    * when its last frame is gone; answers the frames that were dropped. The new one goes only when nothing else can.
    */
   keep(epoch: SpoolEpoch, frame: SpoolFrame, leaf: Uint8Array): readonly DroppedFrame[];
+  /** Keeps a signed close. It is sendable (`closeToSend`) only when a loss of power cannot take it any more. */
   close(epoch: SpoolEpoch, sg: number, raw: Uint8Array, hash: Uint8Array, last: boolean): void;
+  /** Runs when the closes kept so far are sendable: at once where nothing has to be waited for. */
+  afterSync(run: () => void): void;
+  /** Places where the flash had lost records. */
+  readonly damaged: number;
   /** Durable at the gateway. Numbers the device never sealed are ignored. */
   acknowledge(epoch: SpoolEpoch, frames: readonly (readonly [number, number])[], closesBelow: number): void;
   acknowledgeClose(epoch: SpoolEpoch, sg: number): void;
@@ -45,6 +51,8 @@ export interface SpoolSettings {
   readonly hash: (bytes: Uint8Array) => Uint8Array;
   /** Newly acknowledged, dropped or refused frames, at each flush. */
   readonly onSettled: (epoch: SpoolEpoch, settled: Settled) => void;
+  /** Neither sync nor rewrite worked: closes wait on the device. */
+  readonly onSyncFailed: (error: unknown) => void;
   /** Epochs that must not be let go, such as the current one. */
   readonly isCurrent: (epoch: SpoolEpoch) => boolean;
 }
@@ -72,6 +80,9 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
   /** Something changed since the last flush. */
   let dirty = true;
 
+  let damaged = 0;
+  const rewrite = () => flash.rewrite([...epochs.values()].flatMap(liveRecords).map(encodeRecord));
+  const closes = createCloseSync({ sync: () => flash.sync(), rewrite, failed: settings.onSyncFailed });
   const write = (record: SpoolRecord) => flash.append(encodeRecord(record));
   const freshOf = (epoch: SpoolEpoch): Fresh => {
     dirty = true;
@@ -131,6 +142,7 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
       segments: new Map(),
       frames: new Map(),
       openCloses: new Set(),
+      unsyncedCloses: new Set(),
       lastCloseHash: undefined,
       lastClosed: -1,
     };
@@ -152,12 +164,13 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
     epoch.segments.set(sg, segment);
     return segment;
   };
+  /** Without its record, which was damaged, nobody can close it; what it holds still goes up. */
+  const segmentOf = (epoch: SpoolEpoch, sg: number, firstSeq: number): SpoolSegment =>
+    epoch.segments.get(sg) ?? addSegment(epoch, sg, firstSeq, new Map());
   const addLeaf = (epoch: SpoolEpoch, sg: number, seq: number, dt: number, leaf: Uint8Array) => {
-    const segment = epoch.segments.get(sg);
-    if (segment !== undefined) {
-      segment.leaves[seq - segment.firstSeq] = leaf;
-      segment.lastDt = Math.max(segment.lastDt, dt);
-    }
+    const segment = segmentOf(epoch, sg, seq);
+    segment.leaves[seq - segment.firstSeq] = leaf;
+    segment.lastDt = Math.max(segment.lastDt, dt);
     epoch.nextSeq = Math.max(epoch.nextSeq, seq + 1);
   };
   const addFrame = (epoch: SpoolEpoch, frame: SpoolFrame, leaf: Uint8Array) => {
@@ -167,7 +180,7 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
     frameCount++;
   };
   const addClose = (epoch: SpoolEpoch, sg: number, raw: Uint8Array | undefined, hash: Uint8Array, last: boolean) => {
-    const segment = epoch.segments.get(sg);
+    const segment = raw === undefined ? epoch.segments.get(sg) : segmentOf(epoch, sg, epoch.nextSeq);
     if (segment !== undefined) {
       segment.close = raw;
       segment.closeHash = hash;
@@ -256,9 +269,16 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
         return;
     }
   };
+  /** Any record may have been there, a close that was sent among them: what is open then is never closed again. */
+  const distrust = () => {
+    damaged++;
+    for (const epoch of epochs.values())
+      for (const segment of epoch.segments.values()) if (segment.closeHash === undefined) segment.kcv = new Map();
+  };
   for (const raw of flash.readRecords()) {
-    const record = decodeRecord(raw);
+    const record = raw === undefined ? undefined : decodeRecord(raw);
     if (record !== undefined) replay(record);
+    else distrust();
   }
 
   /**
@@ -321,7 +341,7 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
       remove(epoch);
     }
     const worth = flash.spoolBytes() > Math.max(deviceLimits.compactBytes, deviceLimits.compactFactor * bytes);
-    if (worth) flash.rewrite([...epochs.values()].flatMap(liveRecords).map(encodeRecord));
+    if (worth) rewrite();
   };
   const giveUp: Spool['giveUp'] = (epoch, why) => {
     const entry = freshOf(epoch);
@@ -360,6 +380,11 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
       dirty = true;
       write({ kind: 'close', eh: epoch.eh, sg, last, raw });
       addClose(epoch, sg, raw, hash, last);
+      closes.add(epoch, sg);
+    },
+    afterSync: closes.after,
+    get damaged() {
+      return damaged;
     },
     acknowledge(epoch, frames, closesBelow) {
       const entry = freshOf(epoch);
