@@ -50,6 +50,15 @@ program
   });
 
 program
+  .command('login')
+  .description('make a new one-time login of the running system')
+  .option(...dataOption)
+  .option('--role <role>', 'clinician or caregiver (default clinician)')
+  .action(async (options) => {
+    exitCode = await (await import('./commands/login.ts')).loginCommand(options, console.log);
+  });
+
+program
   .command('proof <reading>')
   .description('write the proof bundle of one reading to standard output')
   .option(...dataOption)

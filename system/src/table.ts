@@ -1,3 +1,8 @@
+/** Where a browser logs in: the code stands behind #, which no server and no log sees. */
+export function loginAddress(board: string, code: string, role: 'clinician' | 'caregiver'): string {
+  return `${board}/#login=${code}&role=${role}`;
+}
+
 /** The one table that a start ends with. */
 export interface StartFacts {
   readonly clinicianUrl: string;

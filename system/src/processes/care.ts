@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openEmbeddedPublisher, openEmbeddedSubscriber } from '@pulseseal/bus';
 import { equalBytes, fromHex } from '@pulseseal/crypto';
@@ -34,6 +35,7 @@ import { openProofSource } from '../proof/source.ts';
 import type { RuleAlert } from '../start/lines.ts';
 import type { CareAccount } from '../start/totals.ts';
 import { createActedOn } from './acted-on.ts';
+import { takeAskedLogins } from './asked-logins.ts';
 import { atRest, openWard, takeRotateMark, type Ward } from './care-state.ts';
 import type { Acceptance, CareReady, CareZoneSettings, Invitation, Person } from './contracts.ts';
 import type { Emit, RunningZone } from './ipc.ts';
@@ -106,6 +108,10 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
     { port: settings.boardPort, staticDir: settings.staticDir },
   );
   const metrics = await serveMetrics(base.metrics, settings.metricsPort);
+  let family: readonly string[] = [];
+  const stopAskedLogins = await takeAskedLogins({ base, sessions, twins, family: () => family });
+  // For `pulseseal login` beside the running system.
+  await writeFile(join(base.dir, 'address.json'), JSON.stringify({ board: api.url }), { mode: 0o600 });
   announce(twins, emit, base);
   await processor.start();
   const ready: CareReady = {
@@ -134,7 +140,8 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
           const entry = ward.entry(patient);
           if (entry !== undefined) await twins.watch(patientEntry(entry));
         }
-        return sessions.issueCode({ role: 'caregiver', patients: acceptances.slice(0, FAMILY).map((a) => a.patient) });
+        family = acceptances.slice(0, FAMILY).map((acceptance) => acceptance.patient);
+        return sessions.issueCode({ role: 'caregiver', patients: family });
       },
       isSettled: async () => {
         await processor.flush();
@@ -148,6 +155,7 @@ export async function runCare(settings: CareZoneSettings, emit: Emit): Promise<R
       },
     },
     async stop() {
+      stopAskedLogins();
       await processor.stop();
       disputes.stop();
       await api.close();

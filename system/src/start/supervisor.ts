@@ -19,6 +19,7 @@ import type {
 import type { LedgerReady, LedgerZoneSettings } from '../processes/ledger.ts';
 import { writePublicKeys } from '../processes/public-keys.ts';
 import { openZone, signerOf, type ZoneBase } from '../processes/zone.ts';
+import { loginAddress } from '../table.ts';
 import type { DataFolder } from './circle.ts';
 import type { RuleAlert } from './lines.ts';
 import { ports, type StartOptions } from './options.ts';
@@ -157,10 +158,10 @@ export async function startSystem(
     const children = { ledger: ledger.child, edge: edge.child, care: care.child, body: body.child };
     return {
       clinician: {
-        url: `${care.ready.board}/#login=${care.ready.clinicianCode}&role=clinician`,
+        url: loginAddress(care.ready.board, care.ready.clinicianCode, 'clinician'),
         code: care.ready.clinicianCode,
       },
-      caregiver: { url: `${care.ready.board}/#login=${caregiverCode}&role=caregiver`, code: caregiverCode },
+      caregiver: { url: loginAddress(care.ready.board, caregiverCode, 'caregiver'), code: caregiverCode },
       broker: edge.ready.broker,
       metrics: [edge.ready.metrics, care.ready.metrics, body.ready.metrics],
       people: body.ready.people,

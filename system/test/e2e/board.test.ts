@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { descendants, freePortBase, type Run, scratchFolder, startRun } from '../support/run.ts';
+import { descendants, freePortBase, logIn, pulseseal, type Run, scratchFolder, startRun } from '../support/run.ts';
 
 const executablePath = '/usr/bin/chromium';
 const absent = !existsSync(executablePath);
@@ -225,6 +225,15 @@ describe.skipIf(absent)('the board on a running system, in a real browser', () =
     }
     await nurse.locator('.feed-banner').waitFor({ state: 'detached', timeout: 15_000 });
   }, 60_000);
+
+  it('lets the nurse in again without a restart, by the operator’s command', async () => {
+    const { code, text, stderr } = await pulseseal(['login', '--data', join(scratch.dir, 'data')]);
+    expect([code, stderr]).toEqual([0, '']);
+    const address = text.split('\n')[0]!;
+    const ana = await logIn(address, 'Ana');
+    expect((await ana.get<{ patients: unknown[] }>('/api/board')).patients).toHaveLength(12);
+    await expect(logIn(address, 'Ana')).rejects.toThrow('401');
+  });
 
   it('reports no error in the page all the while', () => {
     expect(problems.filter((text) => !/404 \(Not Found\)/.test(text))).toEqual([]);
