@@ -87,6 +87,7 @@ export const FLOW = {
     'journal',
     'acknowledge',
   ],
+  /** An ask; of a rack the rate is looked at behind its reader. */
   a: ['topic-denied', 'parse', 'rate', 'unknown-epoch', 'not-listed', 'answer'],
 } as const;
 

@@ -47,6 +47,11 @@ export const MAX_PREKEYS = 4;
 /** asks of a recipient: one a second and 4,096 frames a minute, a rid (section 25). */
 export const ASK_PERIOD_MS = 1_000;
 export const ASK_FRAMES_PER_MINUTE = 4_096;
+/** racks of a recipient to one device: one a heartbeat for each of its live epochs, and what waited on a bus. */
+export const RACKS_PER_S = 2;
+export const RACKS_BURST = 16;
+/** Pairs of recipient and device whose racks are counted, 100 B each; beyond it all begin anew. */
+export const MAX_RACK_RATES = 65_536;
 /** Identities remembered as banned; the oldest is forgotten first. */
 export const MAX_BANS = 10_000;
 /** Remote addresses whose limits are remembered: half a megabyte; the ceilings for all hold beyond it. */

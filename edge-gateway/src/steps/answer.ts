@@ -23,13 +23,17 @@ export interface RefusedMessage {
 const NO_EH = new Uint8Array(8);
 export const nothingKnown: RefusedMessage = { eh: NO_EH };
 
-/** What passes by itself: waiting or sending other bytes cures it, so it does not cost the connection. */
+/**
+ * What passes by itself: waiting or sending other bytes cures it, so it does not cost the connection. `not-listed`: a
+ * reader whose consent ended learns it by this, and reads others over the same connection.
+ */
 const PASSING: ReadonlySet<RefusalName> = new Set([
   'rate',
   'unknown-epoch',
   'use-bulk',
   'beacon-expired',
   'manifest-unknown',
+  'not-listed',
 ]);
 /** Codes that hold even before `accept`, MACed when the keys are known. */
 const HINTED = new Set<ErrCode>([1, 5]);

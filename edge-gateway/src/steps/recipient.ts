@@ -16,8 +16,10 @@ import {
   refuse,
 } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
+import { type Bucket, createBucket } from '../buckets.ts';
 import type { EpochRow } from '../catalogue.ts';
-import { ASK_FRAMES_PER_MINUTE, ASK_PERIOD_MS } from '../limits.ts';
+import { findEpoch } from '../epochs.ts';
+import { ASK_FRAMES_PER_MINUTE, ASK_PERIOD_MS, MAX_RACK_RATES, RACKS_BURST, RACKS_PER_S } from '../limits.ts';
 import type { DeviceState, EpochState, RecipientView } from '../state.ts';
 
 /** Channel `a`: racks go on to the device as they are; asks are answered on `f` from the store. */
@@ -34,6 +36,8 @@ interface Rate {
 
 export function createRecipientDesk(border: Border): RecipientDesk {
   const rates = new Map<string, Rate>();
+  /** By rid and device. */
+  const racks = new Map<string, Bucket>();
 
   const epochOf = async (eh: Uint8Array): Promise<{ device: DeviceState; row: EpochRow }> => {
     const row = border.catalogue.epochByHash(eh);
@@ -42,9 +46,20 @@ export function createRecipientDesk(border: Border): RecipientDesk {
     if (row === undefined || device === undefined) refuse('unknown-epoch');
     return { device, row };
   };
-  const forwardRack = async (rack: Rack) => {
+  /** Of whom the device's owner lists, now or for this epoch: nobody else can make a tag that the device takes. */
+  const forwardRack = async (rid: string, rack: Rack) => {
     const { device } = await epochOf(rack.eh);
+    const epoch = findEpoch(device, rack.eh);
+    const isReader = (r: RecipientView) => r.rid === rid && border.forward.mayRead(r);
+    if (!epoch?.manifest.recipients.some(isReader) && !device.manifest?.recipients.some(isReader)) refuse('not-listed');
+    takeRackRate(`${rid}/${device.number}`);
     border.control.raw(device, rack.raw);
+  };
+  const takeRackRate = (name: string) => {
+    const bucket = racks.get(name) ?? createBucket(RACKS_PER_S, RACKS_BURST);
+    if (racks.size >= MAX_RACK_RATES) racks.clear();
+    racks.set(name, bucket);
+    if (!bucket.take(border.wall.monotonicMs())) refuse('rate');
   };
   const takeRate = (rid: string): Rate => {
     const nowMs = border.wall.monotonicMs();
@@ -133,7 +148,7 @@ export function createRecipientDesk(border: Border): RecipientDesk {
       const message = parseMessage(bytes.slice());
       if (message.kind === 'rack') {
         if (toHex(message.rid) !== rid) refuse('topic-mismatch');
-        return forwardRack(message);
+        return forwardRack(rid, message);
       }
       if (message.kind !== 'ask') refuse('unknown-kind');
       return answer(rid, message);

@@ -23,11 +23,13 @@ import { type RawCircle, type RawEpoch, rawEpoch } from '../../../edge-gateway/t
 import { createWorld, crypto, random, type World } from '../../../edge-gateway/test/world.ts';
 import { flips, isLong, volley } from '../support/volley.ts';
 
-// A device may open twice a second: here thousands of altered opens must come as far as the signature.
+// A device may open, and a reader say that it listens, twice a second: here thousands must come as far as their check.
 vi.mock('../../../edge-gateway/src/limits.ts', async (original) => ({
   ...(await original<object>()),
   OPENS_BURST: 1e6,
   OPENS_PER_S: 1e6,
+  RACKS_BURST: 1e6,
+  RACKS_PER_S: 1e6,
 }));
 
 /** One flipped bit of each kind of message, at the real door: the genuine one is taken, no altered one is. */
