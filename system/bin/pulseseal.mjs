@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Hands over to the Node that the lockfile pins: the sources are TypeScript and need it, whatever Node the machine has.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,12 +9,11 @@ const root = join(dirname(realpathSync(fileURLToPath(import.meta.url))), '..', '
 const ensured = spawnSync(process.execPath, [join(root, 'tools', 'ensure.mjs')], { stdio: ['ignore', 2, 2] });
 if (ensured.status !== 0) process.exit(ensured.status ?? 1);
 
-const name = process.platform === 'win32' ? 'node.exe' : 'node';
-const packages = [
-  `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`,
-  `node-bin-${process.platform}-${process.arch}`,
-];
-const pinned = packages.map((p) => join(root, 'node_modules', p, 'bin', name)).find((path) => existsSync(path));
+const packages = [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`];
+// Probed: a system with another C library has the file and cannot run it.
+const pinned = packages
+  .map((name) => join(root, 'node_modules', name, 'bin', 'node'))
+  .find((path) => spawnSync(path, ['--version']).status === 0);
 const own = Number(process.versions.node.split('.')[0]) >= 26 ? process.execPath : undefined;
 const node = pinned ?? own;
 if (node === undefined) {
@@ -35,4 +34,8 @@ if (['start', 'npx'].includes(process.env.npm_lifecycle_event ?? '')) {
   const starter = process.ppid;
   setInterval(() => process.ppid === starter || child.kill('SIGTERM'), 1000).unref();
 }
+child.on('error', (error) => {
+  process.stderr.write(`${node} does not start: ${error.message}\n`);
+  process.exit(1);
+});
 child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128 + 2));
