@@ -231,6 +231,9 @@ export function createJournal(log: Log, wall: Clock, synced: (tookMs: number) =>
 /** A record that does not match its checksum any more. */
 export const isDamage = (error: unknown): boolean => error instanceof Failure && error.code === 'record-damaged';
 
+/** Too many bytes wait for the disk: it passes. */
+export const isLogFull = (error: unknown): boolean => error instanceof Failure && error.code === 'log-full';
+
 /** Undefined: the disk has spoiled the record, and the journal has said so. */
 export async function readUndamaged(
   journal: Pick<Journal, 'read'>,

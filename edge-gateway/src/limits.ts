@@ -26,6 +26,8 @@ export const MAX_OPEN_SEGMENTS = 64;
 export const MAX_GONE_LEAVES = 4_096;
 /** Nacks of a segment before only reconnecting asks again (section 9). */
 export const MAX_NACKS = 10;
+/** A record that found the log full is tried again so much later: some of its group commits. */
+export const LOG_FULL_RETRY_MS = 100;
 /** Ranges named in one nack or progress: a device answers the first ones and is asked again. */
 export const MAX_RANGES = 64;
 /** Signature checks on the thread pool at a time: more would only delay disk calls that share it. */

@@ -1,11 +1,12 @@
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openLog, openLogReader } from '@pulseseal/log';
-import { CTL, ERR, ehOf, encodeBulk, parseErr, parseProgress } from '@pulseseal/protocol';
+import { CTL, ERR, ehOf, encodeBulk, parseErr, parseMessage, parseProgress } from '@pulseseal/protocol';
 import { afterEach, describe, expect, it } from 'vitest';
+import { logFailure } from '../../libs/log/src/failures.ts';
 import { createFaultyFileSystem } from '../../libs/log/test/faulty-file-system.ts';
 import { parseRecord, RECORD } from '../src/mod.ts';
-import { rawEpoch } from './raw-device.ts';
+import { type RawCircle, type RawEpoch, rawEpoch } from './raw-device.ts';
 import { createWorld, crypto, random, until, type World } from './world.ts';
 
 describe('what a crash or a failed disk leaves behind', () => {
@@ -151,5 +152,59 @@ describe('a device that rebooted while its older epoch lives on here', () => {
     expect((await Promise.all(all)).at(-1)).toBe(true);
     expect(await client.publish(topics.o, second.keys, 1, 2_000)).toBe(true);
     await client.next((t, p) => t === topics.d && second.read(p).mt === CTL.accept);
+  });
+});
+
+describe('what passes by itself', () => {
+  let world: World;
+  afterEach(() => world.end());
+  const statesOf = (circle: RawCircle, epoch: RawEpoch) => {
+    const { number } = world.catalogue.device(circle.device.name)!;
+    return world.catalogue.closes(world.catalogue.epoch(number, ehOf(epoch.oh))!.id).map((row) => row.state);
+  };
+
+  it('a read that fails once holds up the chain of closes until the next one only [SEG-3]', async () => {
+    world = await createWorld();
+    const circle = await world.circle();
+    const { client, epoch } = await world.live(circle);
+    const { u, c } = circle.device.topics;
+    const closes = [];
+    for (let s = 0; s < 4; s++) {
+      for (let i = 0; i < 2; i++) expect(await client.publish(u, epoch.frame().raw)).toBe(true);
+      closes.push(epoch.close());
+    }
+    expect(await client.publish(c, closes[1]!.ctl)).toBe(true);
+    const { read } = world.journal;
+    world.journal.read = async () => {
+      world.journal.read = read;
+      throw logFailure('disk-error', 'read: EIO');
+    };
+    expect(await client.publish(c, closes[0]!.ctl, 1, 500)).toBe(false);
+    expect(statesOf(circle, epoch)).toEqual(['complete', 'held']);
+    for (const close of [closes[0]!, closes[2]!, closes[3]!]) expect(await client.publish(c, close.ctl)).toBe(true);
+    await until(() => statesOf(circle, epoch).every((state) => state === 'complete'));
+    expect(statesOf(circle, epoch).length).toBe(4);
+  });
+
+  it('a full log delays the end of a segment, which its recipients wait for [SEG-4]', async () => {
+    world = await createWorld();
+    const circle = await world.circle();
+    const { client, epoch } = await world.live(circle);
+    const frames = Array.from({ length: 3 }, () => epoch.frame().raw);
+    for (const frame of frames.slice(0, 2)) expect(await client.publish(circle.device.topics.u, frame)).toBe(true);
+    expect(await client.publish(circle.device.topics.c, epoch.close().ctl)).toBe(true);
+    const { enqueue } = world.journal;
+    let left = 2;
+    world.journal.enqueue = (record) => {
+      if (parseRecord(record).kind === RECORD.segment && left-- > 0) throw logFailure('log-full');
+      return enqueue(record);
+    };
+    const before = world.items.length;
+    // The last frame comes behind its close, so that the segment's end is a record of its own.
+    expect(await client.publish(circle.device.topics.u, frames[2]!)).toBe(true);
+    await until(() => statesOf(circle, epoch)[0] === 'complete');
+    expect(left).toBeLessThan(0);
+    const kinds = world.items.slice(before).map(({ message }) => parseMessage(message).kind);
+    expect(kinds.filter((kind) => kind === 'leaves')).toHaveLength(1);
   });
 });

@@ -1,6 +1,7 @@
-import { type Close, LIMITS, parseSigned, refuse, type Signed } from '@pulseseal/protocol';
+import { type Close, LIMITS, parseSigned, refuse, type Signed, WANT } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
 import { segmentOf } from '../epochs.ts';
+import { readUndamaged } from '../journal.ts';
 import { FLAG, RECORD, uint64 } from '../journal-record.ts';
 import { MAX_OPEN_SEGMENTS } from '../limits.ts';
 import { sameBytes } from '../received.ts';
@@ -19,14 +20,19 @@ export async function receiveClose(border: Border, epoch: EpochState, message: U
   if (close.firstSeq + close.count - 1 > LIMITS.seq) refuse('out-of-range');
   const hash = border.crypto.sha256(message);
   const known = knownClose(border, epoch, close.segment);
-  if (known !== undefined && sameBytes(known.hash, hash)) return awaitSynced(border);
+  if (known !== undefined && sameBytes(known.hash, hash)) {
+    await awaitSynced(border);
+    // What its chain needed may have failed when it came first: nothing else would try that again.
+    return chainHeld(border, epoch);
+  }
   await verifyClose(border, epoch, signed);
   if (known !== undefined) return keepDispute(border, epoch, signed, message, hash);
   if (!isNext(epoch, close)) {
     if (close.segment <= epoch.closedNext || close.segment > epoch.closedNext + MAX_OPEN_SEGMENTS)
       refuse('close-chain');
     if (close.firstSeq < epoch.nextFirst) refuse('close-chain');
-    return journalClose(border, epoch, close, message, hash, 0);
+    await journalClose(border, epoch, close, message, hash, 0);
+    return chainHeld(border, epoch);
   }
   await journalClose(border, epoch, close, message, hash, FLAG.chained);
   await chainHeld(border, epoch);
@@ -131,7 +137,13 @@ async function chainHeld(border: Border, epoch: EpochState): Promise<void> {
       epoch.segments.delete(held.segment);
       return;
     }
-    const { message } = await border.journal.read(held.position);
+    const record = await readUndamaged(border.journal, held.position);
+    if (record === undefined) {
+      epoch.segments.delete(held.segment);
+      border.control.nack(epoch, held.segment, WANT.close);
+      return;
+    }
+    const { message } = record;
     const arrivedMs = border.wall.nowMs();
     await border.journal.put(RECORD.chained, 0, epoch.device.number, arrivedMs, uint64(held.position), (): void => {
       border.projection.chained(held.position, message);

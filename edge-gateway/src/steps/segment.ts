@@ -1,7 +1,8 @@
 import { type Close, ERR, merkleRoot, type Range, WANT } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
+import { isLogFull } from '../journal.ts';
 import { FLAG, RECORD, uint64 } from '../journal-record.ts';
-import { MAX_NACKS, MAX_RANGES } from '../limits.ts';
+import { LOG_FULL_RETRY_MS, MAX_NACKS, MAX_RANGES } from '../limits.ts';
 import type { EpochState, SegmentRecord } from '../state.ts';
 
 /** A frame or a leaf came: does it end a segment that waits? */
@@ -75,14 +76,21 @@ function finish(border: Border, epoch: EpochState, segment: SegmentRecord, state
   // The views lie in pages that the mark below gives up.
   const leaves = epoch.received.leaves(first, count)?.map((leaf) => leaf.slice());
   const gone = goneRanges(epoch, first, count);
-  border.journal
-    .put(RECORD.segment, flags, epoch.device.number, nowMs, uint64(segment.position), (): void => {
-      border.projection.segment(segment.position, state === 'complete');
-      if (state === 'complete' && leaves !== undefined) announce(border, epoch, segment, leaves, gone, nowMs);
-      else border.instruments.segments.add(1, state);
-    })
-    // A failed disk: memory is read back, the segment is found incomplete and completed again.
-    .catch(() => {});
+  const settle = () => {
+    border.projection.segment(segment.position, state === 'complete');
+    if (state === 'complete' && leaves !== undefined) announce(border, epoch, segment, leaves, gone, nowMs);
+    else border.instruments.segments.add(1, state);
+  };
+  const write = () => {
+    border.journal
+      .put(RECORD.segment, flags, epoch.device.number, nowMs, uint64(segment.position), settle)
+      .catch((error: unknown) => {
+        // Memory has let the segment go, so nobody else comes back to it. After a failed disk memory is read back, and
+        // the segment is found incomplete and completed again.
+        if (isLogFull(error)) border.wall.after(LOG_FULL_RETRY_MS, write);
+      });
+  };
+  write();
   moveLowWater(epoch);
 }
 
