@@ -128,6 +128,7 @@ function measured(twin: Twin, event: Event<'measured'>): Twin {
       newestSeq: event.eh === device.eh ? Math.max(device.newestSeq, event.seq) : device.newestSeq,
       unsealedSinceWallMs: device.unsealedSinceWallMs ?? (provisional ? wallMs : null),
       ...delays(device, event.delayMs),
+      ...(event.lagMs !== undefined && !charted && event.nowMs >= device.heardMs ? { lagMs: event.lagMs } : {}),
       streams: heardStreams(
         device.streams,
         event.held.map((held) => held.code),
@@ -146,7 +147,7 @@ function measured(twin: Twin, event: Event<'measured'>): Twin {
   if (history) return next;
   const slots = { ...next.slots };
   for (const held of event.held) putHeld(slots, held);
-  return { ...next, slots, nowMs: Math.max(next.nowMs, event.nowMs) };
+  return { ...next, slots, ...timeAfter(next, event) };
 }
 
 function delays(device: DeviceState, delayMs: number | null) {
@@ -217,7 +218,8 @@ function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
   });
 }
 
-function heartbeat(twin: Twin, { care, wallMs, nowMs, delayMs }: Event<'heartbeat'>): Twin {
+function heartbeat(twin: Twin, event: Event<'heartbeat'>): Twin {
+  const { care, wallMs, nowMs, delayMs } = event;
   const next = withDevice(twin, care.device, wallMs, (device) => {
     const heard: DeviceState = {
       ...device,
@@ -232,7 +234,13 @@ function heartbeat(twin: Twin, { care, wallMs, nowMs, delayMs }: Event<'heartbea
     const isNewest = device.eh === null || (care.eh === device.eh && care.seq > (device.beatSeq ?? -1));
     return isNewest ? told(heard, care, wallMs) : heard;
   });
-  return { ...next, nowMs: Math.max(next.nowMs, nowMs) };
+  return { ...next, ...timeAfter(next, event) };
+}
+
+/** Rule time goes on with the newest of what is measured, and remembers how late that came. */
+function timeAfter(twin: Twin, { nowMs, lagMs }: { readonly nowMs: number; readonly lagMs?: number }) {
+  if (nowMs < twin.nowMs) return {};
+  return lagMs === undefined ? { nowMs } : { nowMs, lagMs };
 }
 
 /** The device after its newest heartbeat. What could not be heard meanwhile is waited for from now on. */

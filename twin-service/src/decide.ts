@@ -8,11 +8,19 @@ import type { Alert, DeviceState, Held, Twin } from './state.ts';
 import type { Work } from './stepping.ts';
 import { emit, raise } from './stepping.ts';
 import { mayJudge } from './values.ts';
-import { takesPart } from './vitals.ts';
+import { behindMs, takesPart } from './vitals.ts';
 import { durationWords } from './words.ts';
 
 /** How long a reading may be on its way: rule time runs this far behind the clock where no reading states a later time. */
 export const wayMs = 15_000;
+
+/**
+ * Rule time of a twin at the data time `nowMs`. Where readings come late it runs late with them: judged by the clock,
+ * each would have lost its validity before it came, and no condition would ever last.
+ */
+export function ruleTimeMs(twin: Twin, nowMs: number, speed: number): number {
+  return Math.max(twin.nowMs, nowMs - wayMs * speed - (twin.lagMs ?? 0));
+}
 
 /** What a command means for a twin, as events. Pure: time comes with the command. */
 export function decide(twin: Twin, command: TwinCommand): TwinEvent[] {
@@ -68,13 +76,9 @@ function observe(work: Work, command: Observe): void {
     case 'heartbeat': {
       if (event.history || wasSeen(work.twin.devices[event.device], event.eh, event.seq)) return;
       const delayMs = (nowMs - event.atMs) / (command.speed || 1);
-      emit(work, {
-        kind: 'heartbeat',
-        care: event,
-        wallMs,
-        nowMs: believed(event.atMs, nowMs, command.speed),
-        delayMs,
-      });
+      const atMs = believed(event.atMs, nowMs, command.speed);
+      const lagMs = lagOf(atMs, nowMs, command.speed);
+      emit(work, { kind: 'heartbeat', care: event, wallMs, nowMs: atMs, delayMs, lagMs });
       return;
     }
     case 'graded':
@@ -115,6 +119,11 @@ function isOtherwise(known: DeviceState, event: Extract<CareEvent, { kind: 'epoc
 /** Event time that rules may use: a clock that runs ahead would age everything else. */
 function believed(atMs: number, nowMs: number, speed: number): number {
   return atMs > nowMs + limits.skewMs * Math.max(speed, 1) ? nowMs : atMs;
+}
+
+function lagOf(atMs: number, nowMs: number, speed: number): number {
+  const lagMs = Math.max(0, nowMs - atMs);
+  return lagMs > limits.lagMs * Math.max(speed, 1) ? 0 : lagMs;
 }
 
 function readings(work: Work, event: Extract<CareEvent, { kind: 'readings' }>, command: Observe): void {
@@ -162,17 +171,22 @@ function readings(work: Work, event: Extract<CareEvent, { kind: 'readings' }>, c
     nowMs: newestMs,
     wallMs,
     delayMs,
+    // When a person wrote something down says nothing about the way.
+    lagMs: event.readings[0]?.charted ? 0 : lagOf(newestMs, nowMs, speed),
     held,
   };
   // Before its own time only: what a reading says counts at its time.
   if (!history) catchUp(work, newestMs - 1);
   if (isProof) clearing(work, measured);
   else emit(work, measured);
-  if (!history && held.some((one) => takesPart(one.code) && mayJudge(one))) raising(work, work.twin.nowMs, newestMs);
+  const judged = history ? undefined : held.find((one) => takesPart(one.code) && mayJudge(one));
+  if (judged === undefined) return;
+  if (judged.charted) raising(work, work.twin.nowMs, newestMs);
+  else raising(work, ruleTimeMs(work.twin, nowMs, speed), newestMs + behindMs(work.twin, judged));
 }
 
 function tick(work: Work, command: Extract<TwinCommand, { kind: 'tick' }>): void {
-  const ruleNowMs = Math.max(work.twin.nowMs, command.nowMs - wayMs * command.speed);
+  const ruleNowMs = ruleTimeMs(work.twin, command.nowMs, command.speed);
   if (Object.keys(work.twin.slots).length > 0) {
     catchUp(work, ruleNowMs);
     raising(work, ruleNowMs, ruleNowMs);

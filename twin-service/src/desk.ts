@@ -2,7 +2,7 @@ import type { BoardSnapshot, Role, ShownAlert, ShownPatient } from '@pulseseal/p
 import type { Clock } from '@pulseseal/runtime';
 import { alertUrgency, shownAlert, shownPatient } from './board-view.ts';
 import { caregiverAlert, caregiverPatient } from './caregiver-view.ts';
-import { wayMs } from './decide.ts';
+import { ruleTimeMs } from './decide.ts';
 import type { PatientEntry } from './settings.ts';
 import type { Twin } from './state.ts';
 
@@ -34,7 +34,7 @@ export function createDesk(
   const shown = (patient: string, viewer: Viewer): ShownPatient | undefined => {
     const twin = twins.get(patient);
     if (twin === undefined || !maySee(viewer, patient)) return undefined;
-    const nowMs = Math.max(twin.nowMs, data.nowMs() - wayMs * speed);
+    const nowMs = ruleTimeMs(twin, data.nowMs(), speed);
     const full = shownPatient(twin, entryOf(patient), nowMs);
     return viewer.role === 'clinician' ? full : caregiverPatient(full, alertUrgency(twin));
   };

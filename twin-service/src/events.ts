@@ -15,6 +15,8 @@ export type TwinEvent =
       readonly wallMs: number;
       /** Delay of the way in wall milliseconds; null where it says nothing (charted, history). */
       readonly delayMs: number | null;
+      /** How far `nowMs` lies behind the clock, data time; 0 where that says nothing. Absent in older journals. */
+      readonly lagMs?: number;
       readonly held: readonly Held[];
     }
   /** A waveform's stream was heard; its samples pass by. */
@@ -32,6 +34,8 @@ export type TwinEvent =
       readonly wallMs: number;
       readonly nowMs: number;
       readonly delayMs: number;
+      /** As in `measured`. */
+      readonly lagMs?: number;
     }
   | {
       readonly kind: 'graded';

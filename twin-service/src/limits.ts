@@ -28,6 +28,8 @@ export const limits = {
   readingsPerFrame: 64,
   /** A device clock may run this far ahead before its event times are no longer believed (SPEC: skew bound 5 s). */
   skewMs: 5000,
+  /** What is on its way for longer is history to the processor (60 s and the skew), or of a clock that is wrong. */
+  lagMs: 65_000,
 } as const;
 
 /** How long values hold. */

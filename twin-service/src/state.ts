@@ -89,6 +89,8 @@ export interface DeviceState {
   /** Delay of the way in wall milliseconds: least in this epoch, and now. */
   readonly leastDelayMs: number | null;
   readonly delayMs: number;
+  /** How far its newest streamed readings lay behind the clock, data time. A twin of an older journal has none. */
+  readonly lagMs?: number;
   /** The last of each kind of refusal. A twin of an older journal has none. */
   readonly refusals?: readonly { readonly name: string; readonly wallMs: number }[];
   /** Missing frames, those proved by a close apart. */
@@ -130,6 +132,8 @@ export interface Twin {
   readonly ageYears: number | null;
   /** Rule time: never steps back. */
   readonly nowMs: number;
+  /** How far the clock was ahead of it when it last went on, data time. A twin of an older journal has none. */
+  readonly lagMs?: number;
   readonly slots: Readonly<Record<string, Slot>>;
   readonly devices: Readonly<Record<string, DeviceState>>;
   readonly trends: Readonly<Record<number, Trend>>;

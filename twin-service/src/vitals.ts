@@ -60,6 +60,15 @@ export function expiresAtMs(held: Held): number {
   return held.effectiveMs + Math.max(validity.minMs, validity.intervals * interval);
 }
 
+/**
+ * How far a device's readings lie behind rule time because they come later than those of another one: it is judged in
+ * its own time. 0 for charted values, whose time is a person's.
+ */
+export function behindMs(twin: Twin, held: Held): number {
+  if (held.charted) return 0;
+  return Math.max(0, (twin.devices[held.device]?.lagMs ?? 0) - (twin.lagMs ?? 0));
+}
+
 /** What rules look at: one valid value per parameter at one time, and the score of them. */
 export interface ClinicalView {
   readonly atMs: number;
@@ -110,7 +119,10 @@ export function viewOf(twin: Twin, atMs: number, evidence: Evidence): ClinicalVi
   let isActive = false;
   for (const key in twin.slots) {
     const held = (twin.slots[key] as Slot)[evidence];
-    if (held === null || atMs > expiresAtMs(held) || !isBelieved(twin, held)) continue;
+    if (held === null || !isBelieved(twin, held)) continue;
+    // Evidence of an end has no such allowance.
+    const extraMs = evidence === 'scored' ? behindMs(twin, held) : 0;
+    if (atMs > expiresAtMs(held) + extraMs) continue;
     const source = vitalOf.get(held.code);
     if (source !== undefined) {
       const best = vitals[source.vital];

@@ -157,7 +157,7 @@ export function createBedside(patient = 'p1', subject: { scale?: 1 | 2; ageYears
       device: string,
       state: 'worn' | 'off-body' | 'charging' | 'shutdown' = 'worn',
       streams: { stream: number; last?: number; contact?: boolean; fault?: boolean; paused?: boolean }[] = [],
-      options: { seq?: number; eh?: string } = {},
+      options: { seq?: number; eh?: string; atMs?: number } = {},
     ) {
       return observe({
         kind: 'heartbeat',
@@ -165,7 +165,7 @@ export function createBedside(patient = 'p1', subject: { scale?: 1 | 2; ageYears
         device,
         eh: options.eh ?? twin.devices[device]?.eh ?? 'e1',
         seq: options.seq ?? seq++,
-        atMs: nowMs,
+        atMs: options.atMs ?? nowMs,
         arrivedMs: nowMs,
         battery: 80,
         state,
