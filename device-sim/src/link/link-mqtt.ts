@@ -10,10 +10,14 @@ export interface MqttLinkSettings {
   readonly url: string;
   /** Keepalive, s: the broker notices a dead device after 1.5 times this. */
   readonly keepaliveS?: number;
+  /** From the dial to the broker's CONNACK, TLS handshake and all. */
   readonly connectTimeoutMs?: number;
   /** First and largest wait before a new connection; each is drawn between half and whole. */
   readonly reconnectMs?: readonly [first: number, most: number];
 }
+
+/** Above what a broker needs when a whole ward dials at once after its restart: less would make it begin anew for ever. */
+const defaultConnectTimeoutMs = 30_000;
 
 /** The label of the token's TLS exporter value (protocol.md section 12). */
 const exporterLabel = 'EXPORTER-ps1';
@@ -106,6 +110,7 @@ function openConnection(
   const finish = (reason: string) => {
     if (done) return;
     done = true;
+    cancelTimeout();
     socket.destroy();
     client?.end(true);
     const error = new Error(`link fell: ${reason}`);
@@ -113,6 +118,9 @@ function openConnection(
     pending.clear();
     handlers.closed(reason, up);
   };
+  const timeoutMs = settings.connectTimeoutMs ?? defaultConnectTimeoutMs;
+  // Whoever takes the connection and then says nothing is no broker; the library's own timeout begins after TLS.
+  const cancelTimeout = clock.after(timeoutMs, () => finish('no answer in time'));
   const start = (exporter: Uint8Array | undefined) => {
     client = new mqtt.MqttClient(() => socket as unknown as mqtt.IStream, {
       protocolVersion: 4,
@@ -122,7 +130,7 @@ function openConnection(
       clean: true,
       keepalive: settings.keepaliveS ?? 30,
       reconnectPeriod: 0,
-      connectTimeout: settings.connectTimeoutMs ?? 10_000,
+      connectTimeout: timeoutMs,
       resubscribe: false,
       queueQoSZero: false,
       ...(login.will === undefined
@@ -133,6 +141,7 @@ function openConnection(
     });
     client.on('connect', () => {
       up = true;
+      cancelTimeout();
       handlers.up();
     });
     client.on('message', (topic, bytes) => handlers.message(topic, new Uint8Array(bytes)));
