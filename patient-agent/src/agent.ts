@@ -4,7 +4,7 @@ import { createSerial } from '@pulseseal/runtime';
 import { openArchive } from './archive.ts';
 import { endorse } from './claim.ts';
 import type { AgentDevice, AgentSettings, ClaimOrder, PatientAgent } from './contract.ts';
-import { consentOf, enrol } from './enrol.ts';
+import { checkPrekey, consentOf, enrol } from './enrol.ts';
 import { createEpochDesk } from './epochs.ts';
 import { agentFailure } from './failures.ts';
 import { splitFirst } from './first-message.ts';
@@ -91,21 +91,25 @@ export async function createPatientAgent(ports: AgentPorts, settings: AgentSetti
       if (isManifestDue(entry, nowMs)) reissue(entry);
     }
   };
-  const claimCase = (order: ClaimOrder, claimed: (device: AgentDevice) => void): ClaimCase => ({
-    code: order.code,
-    enrol(device) {
-      const nowMs = wall.nowMs();
-      const entry = enrol(device, order, archive.invitation(order.scopes), owner, { random, crypto, nowMs });
-      issueManifest(entry, settings.policy, owner, nowMs, crypto);
-      state.devices.push(entry);
-      save();
-      return entry;
-    },
-    claimed(entry) {
-      pursue();
-      claimed(viewOf(entry));
-    },
-  });
+  const claimCase = (order: ClaimOrder, claimed: (device: AgentDevice) => void): ClaimCase => {
+    // Before the device takes an owner who could then give it no manifest.
+    for (const { prekey } of order.recipients) checkPrekey(prekey, crypto);
+    return {
+      code: order.code,
+      enrol(device) {
+        const nowMs = wall.nowMs();
+        const entry = enrol(device, order, archive.invitation(order.scopes), owner, { random, crypto, nowMs });
+        issueManifest(entry, settings.policy, owner, nowMs, crypto);
+        state.devices.push(entry);
+        save();
+        return entry;
+      },
+      claimed(entry) {
+        pursue();
+        claimed(viewOf(entry));
+      },
+    };
+  };
 
   renew();
   const stopRenewal = wall.every(agentLimits.renewalLookMs, renew);
@@ -122,7 +126,7 @@ export async function createPatientAgent(ports: AgentPorts, settings: AgentSetti
       new Promise((resolve, reject) => {
         if (state.devices.length >= agentLimits.maxDevices) throw agentFailure('device-count');
         serveDevice(desk, link, claimCase(order, resolve), (error) => {
-          refused(error instanceof Error && 'code' in error ? String(error.code) : 'failed');
+          refused(codeOf(error));
           reject(error);
         });
       }),
@@ -133,6 +137,7 @@ export async function createPatientAgent(ports: AgentPorts, settings: AgentSetti
       const entry = entryOf(pseudonym);
       if (entry.recipients.some((r) => equalBytes(r.rid, invitation.rid))) throw agentFailure('recipient-known');
       if (entry.recipients.length >= 16) throw agentFailure('recipient-count');
+      checkPrekey(invitation.prekey, crypto);
       const added = consentOf(invitation, random);
       entry.recipients = [...entry.recipients, added];
       entry.owed = { ...entry.owed, grants: [...entry.owed.grants, { consent: added.consent, rid: added.rid }] };
@@ -157,6 +162,7 @@ export async function createPatientAgent(ports: AgentPorts, settings: AgentSetti
       return releases.length;
     },
     rotatePrekey(rid, prekeyId, prekey, expiresMs) {
+      checkPrekey(prekey, crypto);
       for (const entry of state.devices) {
         if (!entry.recipients.some((r) => equalBytes(r.rid, rid))) continue;
         const next = (r: Consent): Consent => (equalBytes(r.rid, rid) ? { ...r, prekeyId, prekey, expiresMs } : r);
@@ -190,12 +196,14 @@ function serveAnybody(desk: DeviceDesk, link: LocalLink, claimOf: (code: string)
     try {
       const failed = () => desk.refused('failed');
       serveDevice(desk, rest(isCode ? undefined : bytes), isCode ? claimOf(code) : undefined, failed);
-    } catch {
-      desk.refused('qr-malformed');
+    } catch (error) {
+      desk.refused(codeOf(error));
       link.close();
     }
   });
 }
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'failed');
 
 function viewOf(entry: DeviceEntry): AgentDevice {
   return {

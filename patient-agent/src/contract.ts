@@ -58,7 +58,7 @@ export interface PatientAgent {
    */
   desk(link: LocalLink, order: Omit<ClaimOrder, 'code'>): void;
   devices(): readonly AgentDevice[];
-  /** A new manifest with one recipient more; the device opens a new epoch. */
+  /** A new manifest with one recipient more; the device opens a new epoch. @throws Failure prekey-invalid and others */
   addRecipient(pseudonym: Uint8Array, invitation: Invitation): void;
   /** Ends the consent: ledger first, then the manifest. What was decrypted stays decrypted. */
   removeRecipient(pseudonym: Uint8Array, rid: Uint8Array): void;
@@ -72,7 +72,7 @@ export interface PatientAgent {
     which: (epoch: VaultEpoch) => boolean,
     scopes?: readonly number[],
   ): number;
-  /** The recipient's next prekey, in every device that names it. */
+  /** The recipient's next prekey, in every device that names it. @throws Failure prekey-invalid; nothing is changed then */
   rotatePrekey(rid: Uint8Array, prekeyId: number, prekey: Uint8Array, expiresMs: number): void;
   setGateways(pseudonym: Uint8Array, gateways: readonly Uint8Array[]): void;
   /** Hands in what is owed to ledger and gateway; also done by itself until all is taken. */

@@ -3,7 +3,18 @@ import { type CoseKey, encodeCoseKey, type MessageSigner, thumbprint } from '@pu
 import type { Random } from '@pulseseal/runtime';
 import { endorse } from './claim.ts';
 import type { ClaimOrder } from './contract.ts';
+import { agentFailure } from './failures.ts';
 import type { Consent, DeviceEntry, Invitation } from './state.ts';
+
+/**
+ * A prekey that is none must not get into a manifest: devices could seal nothing to its recipient, who would see an empty
+ * stream and no reason. Trying is the whole check of both halves (FIPS 203, 7.2; RFC 7748, 6.1).
+ *
+ * @throws Failure prekey-invalid
+ */
+export function checkPrekey(prekey: Uint8Array, crypto: CryptoProvider): void {
+  if (crypto.kemEncapsulate('X-Wing', prekey) === undefined) throw agentFailure('prekey-invalid');
+}
 
 /** A decision gets its id on the ledger. */
 export const consentOf = (invitation: Invitation, random: Random): Consent => ({

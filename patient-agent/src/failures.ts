@@ -13,6 +13,10 @@ export const AGENT_FAILURES = {
   'recipient-known': { kind: 'refused', text: 'This recipient is in the manifest already.' },
   'recipient-unknown': { kind: 'refused', text: 'This recipient is not in the manifest.' },
   'recipient-count': { kind: 'refused', text: 'A manifest has at most 16 recipients. Remove one first.' },
+  'prekey-invalid': {
+    kind: 'refused',
+    text: 'The prekey of this recipient is no X-Wing public key. Ask the recipient for a new invitation.',
+  },
   'release-count': {
     kind: 'retry-later',
     text: 'Too much history waits for the gateway. Grant the rest when it has gone.',

@@ -98,6 +98,36 @@ describe('who may read', () => {
     expect(manifest.recipients[0]!.prekeyId).toBe(2);
   });
 
+  it('is nobody with a prekey that is no key: added, rotated in or in a claim, it is refused before anything is signed', async () => {
+    const outOfModulus = new Uint8Array(1216).fill(0xff);
+    const good = ground.invitation(8).prekey;
+    const smallOrder = Uint8Array.from([...good.subarray(0, 1184), ...new Uint8Array(32)]);
+    const wrongLength = good.subarray(1);
+    const recipients = [ground.invitation(1), ground.invitation(8, { prekey: outOfModulus })];
+    const order = {
+      code: ground.maker.qr(ground.factory),
+      scopes: [1],
+      recipients,
+      gateways: [ground.counterpart.gateway],
+    };
+    await expect(ground.agent.claim(ground.connect(), order)).rejects.toThrow('Ask the recipient for a new invitation');
+    // The box is nobody's yet: the next try claims it.
+    const device = await ground.claim();
+    await ground.until('live', isLive);
+    for (const prekey of [outOfModulus, smallOrder, wrongLength]) {
+      const bad = ground.invitation(8, { prekey });
+      const refusal = expect.objectContaining({ code: 'prekey-invalid' });
+      expect(() => ground.agent.addRecipient(device.pseudonym, bad)).toThrow(refusal);
+      const { rid, expiresMs } = ground.invitation(1);
+      expect(() => ground.agent.rotatePrekey(rid, 2, prekey, expiresMs)).toThrow(refusal);
+    }
+    expect(ground.agent.devices()[0]).toMatchObject({ version: 1, recipients: [{ prekeyId: 1 }, {}] });
+    const [end, agentEnd] = (await import('../../device-sim/src/mod.ts')).createLocalPair();
+    ground.agent.desk(agentEnd, order);
+    end.send(Buffer.from(order.code));
+    await ground.until('refused', () => ground.agent.refusals['prekey-invalid'] === 1);
+  });
+
   it('is settled with ledger and gateway when they come back, version by version', async () => {
     const device = await ground.claim();
     await ground.until('live', isLive);
