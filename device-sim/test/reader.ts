@@ -5,6 +5,7 @@ import {
   parseFrame,
   parsePlain,
   parseSigned,
+  type RecipientSecrets,
   type SegmentKey,
   scopeChain,
 } from '@pulseseal/protocol';
@@ -25,14 +26,14 @@ export interface ReadFrame {
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-/** Opens every frame of an epoch as the recipient does, in seq order. */
-export async function readEpoch(world: World, epoch: SeenEpoch, manifest: Uint8Array): Promise<ReadFrame[]> {
+/** The recipient's own wrap: secrets of its scopes, and of its acknowledgements. */
+export function openWrap(world: World, epoch: SeenEpoch, manifest: Uint8Array): Promise<RecipientSecrets> {
   const { crypto } = world;
   const { recipients } = parseSigned(manifest, 'manifest').body;
   const place = recipients.findIndex((r) => hex(r.rid) === hex(world.rid));
   const wraps = parsePlain(epoch.keys!, 'keys').wraps;
   const wrap = wraps.find((w) => hex(crypto.sha256(w)) === hex(epoch.open.wrapHashes[place]!))!;
-  const { scopes } = await openRecipientWrap(
+  return openRecipientWrap(
     wrap,
     world.prekeySeed,
     {
@@ -45,6 +46,12 @@ export async function readEpoch(world: World, epoch: SeenEpoch, manifest: Uint8A
     },
     crypto,
   );
+}
+
+/** Opens every frame of an epoch as the recipient does, in seq order. */
+export async function readEpoch(world: World, epoch: SeenEpoch, manifest: Uint8Array): Promise<ReadFrame[]> {
+  const { crypto } = world;
+  const { scopes } = await openWrap(world, epoch, manifest);
   const keys = new Map<number, Map<number, SegmentKey>>();
   const frames = [...epoch.frames.values()].map((raw) => parseFrame(raw));
   const lastSegment = Math.max(...frames.map((frame) => frame.sg));

@@ -33,8 +33,8 @@ export interface LinkedEpoch {
   highestDown: number;
   /** Last `n` used upwards. */
   n: number;
-  /** Last `t` per recipient, and when it came. */
-  readonly racks: Map<string, { timeMs: number; seq: number; atMs: number }>;
+  /** Last `t` per recipient: only larger ones count. */
+  readonly racks: Map<string, number>;
 }
 
 export interface DownlinkHandlers {
@@ -53,7 +53,6 @@ export interface DownlinkHandlers {
 export function readDownlink(
   bytes: Uint8Array,
   find: (eh: string) => LinkedEpoch | undefined,
-  nowMs: number,
   handlers: DownlinkHandlers,
 ): void {
   const parsed = attempt(() => parseMessage(bytes, deviceLimits.maxMessageBytes));
@@ -63,7 +62,7 @@ export function readDownlink(
   }
   const message = parsed.value;
   if (message.kind === 'ctl') readCtl(message, find, handlers);
-  else if (message.kind === 'rack') readRack(message, find, nowMs, handlers);
+  else if (message.kind === 'rack') readRack(message, find, handlers);
   else if (message.kind === 'signed' && message.typ === 'resync') handlers.resync(message);
   else handlers.refused('unknown-kind');
 }
@@ -113,12 +112,7 @@ function readCtl(ctl: Ctl, find: (eh: string) => LinkedEpoch | undefined, handle
   }
 }
 
-function readRack(
-  rack: Rack,
-  find: (eh: string) => LinkedEpoch | undefined,
-  nowMs: number,
-  handlers: DownlinkHandlers,
-): void {
+function readRack(rack: Rack, find: (eh: string) => LinkedEpoch | undefined, handlers: DownlinkHandlers): void {
   const epoch = find(hex(rack.eh));
   const rid = hex(rack.rid);
   const recipient = epoch?.keys.acks.get(rid);
@@ -131,10 +125,10 @@ function readRack(
     return;
   }
   const last = epoch.racks.get(rid);
-  if (last !== undefined && rack.timeMs <= last.timeMs) {
+  if (last !== undefined && rack.timeMs <= last) {
     handlers.refused('stale-counter');
     return;
   }
-  epoch.racks.set(rid, { timeMs: rack.timeMs, seq: rack.seq, atMs: nowMs });
+  epoch.racks.set(rid, rack.timeMs);
   handlers.rack(epoch, rack);
 }

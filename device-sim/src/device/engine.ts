@@ -34,6 +34,7 @@ import { createEpochClock } from './epoch-clock.ts';
 import { currentTransportKey, type Identity, loginPassword } from './identity.ts';
 import { deviceLimits } from './limits.ts';
 import { createLinkedEpochs } from './link-keys.ts';
+import { createListeners } from './listeners.ts';
 import type { DeviceMemory } from './memory.ts';
 import { isListed, wrapDecisions } from './policy.ts';
 import type { DevicePorts } from './ports.ts';
@@ -110,6 +111,10 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   const trust = createTrust(memory, identity.thumbprint, ports, settings.clockSource);
   const time = createEpochClock(wall, ports.data);
   const links = createLinkedEpochs(wall);
+  const listeners = createListeners(wall, settings.ackTimeoutMs, {
+    current: () => links.current,
+    deaf: (rid) => notify({ kind: 'deaf-recipient', rid }),
+  });
   const jitter = ((identity.thumbprint[30]! << 8) | identity.thumbprint[31]!) / 65_536;
 
   let state: DeviceState = 'idle';
@@ -547,6 +552,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     notify,
     refused,
     links,
+    listeners,
     goesDirect,
     rotate,
     save: ports.save,
@@ -576,7 +582,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
   const receive = (name: string, bytes: Uint8Array) => {
     if (name === identity.topic('m')) offerManifest(bytes, 'gateway');
     else if (name.endsWith('/b')) offerBeacon(bytes);
-    else if (name === identity.topic('d')) readDownlink(bytes, links.heard, wall.monotonicMs(), replies.handlers);
+    else if (name === identity.topic('d')) readDownlink(bytes, links.heard, replies.handlers);
   };
 
   const tick = () => {
@@ -597,7 +603,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     uplink.tick();
     bulk.tick();
     repairs.tick(nowMs);
-    replies.watchRecipients(settings.ackTimeoutMs);
+    listeners.tick();
     if (nowMs >= due.flushMs) {
       due.flushMs = nowMs + deviceLimits.ackFlushMs;
       salvage.prune((eh) => spool.get(eh)?.accepted === false);

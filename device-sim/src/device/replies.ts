@@ -21,6 +21,7 @@ import type { DeviceNotice } from './device.ts';
 import type { DownlinkHandlers, LinkedEpoch } from './downlink.ts';
 import { deviceLimits } from './limits.ts';
 import type { LinkedEpochs } from './link-keys.ts';
+import type { Listeners } from './listeners.ts';
 import type { DeviceMemory } from './memory.ts';
 import type { Spool } from './spool.ts';
 import type { SpoolEpoch } from './spool-epoch.ts';
@@ -35,8 +36,6 @@ export interface Replies {
   /** Forced new epochs are bounded per cause. */
   mayForce(cause: 'rekey' | 'refused' | 'clock'): boolean;
   ownerResync(message: Signed<'resync'>): void;
-  /** Names life-critical recipients that have not acknowledged for the timeout. */
-  watchRecipients(ackTimeoutMs: number): void;
 }
 
 /** A refusal; or what the gateway said, by code: a hint when nothing proved it. */
@@ -53,6 +52,7 @@ export interface ReplyPorts {
   readonly crypto: CryptoProvider;
   readonly trust: Trust;
   readonly links: LinkedEpochs;
+  readonly listeners: Listeners;
   goesDirect(epoch: SpoolEpoch): boolean;
   rotate(reason: OpenReason, last: CloseLast): void;
   accepted(epoch: LinkedEpoch): void;
@@ -71,7 +71,6 @@ const dayMs = 86_400_000;
 export function createReplies(p: ReplyPorts): Replies {
   const forcedAtMs = new Map<string, readonly number[]>();
   const nackAtMs = new Map<string, number>();
-  const deaf = new Map<string, number>();
   let wishBeacon = false;
   let lastResyncMs = Number.NEGATIVE_INFINITY;
   let refetchAtMs = Number.NEGATIVE_INFINITY;
@@ -266,9 +265,7 @@ export function createReplies(p: ReplyPorts): Replies {
         p.bulk.pump();
       },
       err: answerErr,
-      rack(_epoch, rack) {
-        deaf.delete(hex(rack.rid));
-      },
+      rack: (epoch, rack) => p.listeners.heard(epoch, hex(rack.rid), rack.seq),
       resync(message) {
         const { body } = message;
         const gateway = p.trust.beacon()?.body.key;
@@ -284,20 +281,6 @@ export function createReplies(p: ReplyPorts): Replies {
       if (owner === null || !same(message.body.device, p.device)) return;
       if (verifySigned(message, parseCoseKey(owner), p.crypto)) jump(message.body, false);
       else p.refused('signature-invalid');
-    },
-    watchRecipients(ackTimeoutMs) {
-      const epoch = p.links.current;
-      if (epoch === undefined) return;
-      const nowMs = p.wall.monotonicMs();
-      for (const [rid, recipient] of epoch.keys.acks) {
-        if (recipient.role !== 1) continue;
-        const heardMs = epoch.racks.get(rid)?.atMs ?? deaf.get(rid) ?? nowMs;
-        if (!epoch.racks.has(rid) && !deaf.has(rid)) deaf.set(rid, nowMs);
-        if (nowMs - heardMs < ackTimeoutMs) continue;
-        deaf.set(rid, nowMs);
-        epoch.racks.delete(rid);
-        p.notify({ kind: 'deaf-recipient', rid });
-      }
     },
   };
 }
