@@ -27,16 +27,26 @@ export function completeIfWhole(border: Border, epoch: EpochState, segment: Segm
     return true;
   }
   border.instruments.refuse('root-mismatch');
-  if (segment.mismatches++ === 0) {
-    const err = { code: ERR.rootMismatch, about: epoch.oh, number: segment.segment, text: 'root-mismatch' };
-    border.control.err(epoch.device, { err, under: epoch, eh: epoch.eh });
-    segment.nackMs = border.wall.monotonicMs();
-    segment.nacks++;
-    border.control.nack(epoch, segment.segment, WANT.leaves, [{ first: segment.first, count: segment.count }]);
-    return false;
-  }
-  dispute(border, epoch, segment);
+  if (segment.mismatches++ === 0) askForLeaves(border, epoch, segment);
+  else dispute(border, epoch, segment);
   return false;
+}
+
+/** Err 9: the device's own leaves must show which frame differs. */
+function askForLeaves(border: Border, epoch: EpochState, segment: SegmentRecord): void {
+  const err = { code: ERR.rootMismatch, about: epoch.oh, number: segment.segment, text: 'root-mismatch' };
+  border.control.err(epoch.device, { err, under: epoch, eh: epoch.eh });
+  segment.nackMs = border.wall.monotonicMs();
+  segment.nacks++;
+  border.control.nack(epoch, segment.segment, WANT.leaves, [{ first: segment.first, count: segment.count }]);
+}
+
+/** A device that is there and answers none of ten requests for its leaves has not settled the mismatch either. */
+function settleMismatch(border: Border, epoch: EpochState, segment: SegmentRecord): void {
+  if (!border.broker.isConnected(epoch.device.name)) return;
+  if (border.wall.monotonicMs() - segment.nackMs < border.settings.nackPeriodMs) return;
+  if (segment.nacks < MAX_NACKS) askForLeaves(border, epoch, segment);
+  else dispute(border, epoch, segment);
 }
 
 /** The leaves of a close that is not written yet, when all are known and lead to its root. */
@@ -143,6 +153,11 @@ export function nackIfDue(border: Border, epoch: EpochState): boolean {
     }
     if (segment.state !== 'logged') continue;
     isIncomplete = true;
+    // Nothing is missing where the leaves lead to another root.
+    if (segment.mismatches > 0) {
+      settleMismatch(border, epoch, segment);
+      continue;
+    }
     if (!isDue(segment, nowMs, nackPeriodMs)) continue;
     const ranges = epoch.received
       .missing(segment.first, segment.count, MAX_RANGES)
