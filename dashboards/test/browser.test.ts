@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { settings } from '../src/app/settings.ts';
 import { ensureDashboards } from '../src/mod.ts';
 import { type FakeServer, startFakeServer } from './fake-server.ts';
 
@@ -441,6 +442,89 @@ describe.skipIf(absent)('the board in a real browser', () => {
     server.hang();
     await page.getByText('We cannot tell right now').waitFor({ timeout: 9_000 });
     expect(await page.getByText('All is well').count()).toBe(0);
+  });
+
+  it('ends the sound with the board, and says on the sign-in page that nobody is watched there', async () => {
+    const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+    page = await context.newPage();
+    await page.addInitScript(() => {
+      const counted = globalThis as unknown as { tones: number };
+      counted.tones = 0;
+      const create = AudioContext.prototype.createOscillator;
+      AudioContext.prototype.createOscillator = function () {
+        counted.tones += 1;
+        return create.call(this);
+      };
+    });
+    const tones = () => page.evaluate(() => (globalThis as unknown as { tones: number }).tones);
+    const beats = settings.soundRepeatMs + 2 * settings.heartbeatMs;
+    await page.goto(`${server.url}/#login=clinician&role=clinician&person=Ana`);
+    await page.getByRole('button', { name: /Sound off/ }).click();
+    const atFirst = await tones();
+    await page.waitForTimeout(beats);
+    expect(await tones()).toBeGreaterThan(atFirst);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('Nobody is watched on this page.').waitFor();
+    const atTheEnd = await tones();
+    await page.waitForTimeout(beats);
+    expect(await tones()).toBe(atTheEnd);
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'tells how to get in, without a serious violation in the %s theme',
+    async (theme) => {
+      const context = await browser.newContext({ viewport: { width: 390, height: 844 }, colorScheme: theme });
+      page = await context.newPage();
+      await page.goto(server.url);
+      await page.getByText('npx pulseseal login').waitFor();
+      expect(await page.getByText('Nobody is watched on this page.').isVisible()).toBe(true);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+      expect(await seriousViolations()).toEqual([]);
+    },
+  );
+
+  it.each(['light', 'dark'] as const)(
+    'lets a clinician make a login for a colleague or a family, in the %s theme',
+    async (theme) => {
+      await open('clinician', { theme });
+      await page.locator('.who-name').click();
+      const address = page.getByLabel(/Open this address/);
+      await page.getByRole('button', { name: 'Make a login address' }).click();
+      await address.waitFor();
+      expect(await address.inputValue()).toBe(`${server.url}/#login=clinician&role=clinician`);
+      expect(await seriousViolations()).toEqual([]);
+      const { patient, bed, name } = server.board('clinician').patients[3]!;
+      await page
+        .getByLabel('Let somebody else in, or another screen')
+        .selectOption({ label: `Family of ${bed} ${name}` });
+      // The address for somebody else does not stand beside the new choice.
+      expect(await address.count()).toBe(0);
+      await page.getByRole('button', { name: 'Make a login address' }).click();
+      await address.waitFor();
+      expect(await address.inputValue()).toBe(`${server.url}/#login=caregiver&role=caregiver`);
+      expect(server.asked).toEqual([
+        { role: 'clinician', patients: undefined },
+        { role: 'caregiver', patients: [patient] },
+      ]);
+      const inside = await page.locator('dialog[open]').evaluate((dialog) => dialog.scrollWidth <= dialog.clientWidth);
+      expect(inside).toBe(true);
+      // The other one comes in by it, in a browser of its own.
+      const other = await browser.newContext();
+      const second = await other.newPage();
+      await second.goto(await address.inputValue());
+      await second.locator('.person').first().waitFor();
+      await other.close();
+    },
+  );
+
+  it('offers no login to make where nobody said a name, nor to a family', async () => {
+    await open('clinician', { person: '' });
+    await page.getByRole('button', { name: 'Who are you?' }).click();
+    expect(await page.getByRole('button', { name: 'Make a login address' }).count()).toBe(0);
+    await page.context().close();
+    await open('caregiver');
+    await page.locator('.who-name').click();
+    expect(await page.getByRole('button', { name: 'Make a login address' }).count()).toBe(0);
   });
 
   it('shows a spent code as such, with the next step', async () => {

@@ -9,6 +9,8 @@ export interface FakeServer {
   readonly url: string;
   /** What clients acknowledged. */
   readonly acknowledged: { id: string; comment: string; person: string }[];
+  /** For whom clients asked for a login. */
+  readonly asked: { role: string; patients: unknown }[];
   /** What clients said over the socket. */
   readonly said: string[];
   /** Stops ticks and waves without closing anything: a server that hangs. */
@@ -32,6 +34,7 @@ export async function startFakeServer(distFolder: string, now: () => number = Da
   const people: Record<Role, string> = { clinician: '', caregiver: '' };
   const sockets = new Map<WebSocket, { role: Role; wave: string | null }>();
   const acknowledged: FakeServer['acknowledged'] = [];
+  const asked: FakeServer['asked'] = [];
   const said: string[] = [];
   let hanging = false;
   const state = { proof: undefined as Uint8Array | undefined };
@@ -68,6 +71,11 @@ export async function startFakeServer(distFolder: string, now: () => number = Da
         const { person = '' } = await body();
         people[role] = person;
         return json(200, { person });
+      }
+      if (path === '/api/logins') {
+        const { role: whom = '', patients } = (await body()) as { role?: string; patients?: unknown };
+        asked.push({ role: whom, patients });
+        return json(200, { code: whom, role: whom, expiresAtMs: now() + 600_000 });
       }
       if (path === '/api/board') return json(200, boards[role]);
       const answer = /^\/api\/alerts\/([^/]+)\/acknowledge$/.exec(path);
@@ -147,6 +155,7 @@ export async function startFakeServer(distFolder: string, now: () => number = Da
   return Object.assign(state, {
     url: `http://127.0.0.1:${port}`,
     acknowledged,
+    asked,
     said,
     hang: () => {
       hanging = true;

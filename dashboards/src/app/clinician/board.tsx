@@ -52,6 +52,8 @@ export function Board(props: { readonly theme: ThemeControl; readonly sound: Sou
       alerts.filter((alert) => alert.priority === 'high' && alert.state === 'active').map((alert) => alert.id),
     );
   }, [alerts, sound]);
+  // Without the board nothing shows what rings, and nothing could stop it.
+  useEffect(() => () => sound.setHighAlerts([]), [sound]);
   const shortcuts = useShortcuts({ alerts, answering, setAnswering, opened, close, help, setHelp });
 
   return (

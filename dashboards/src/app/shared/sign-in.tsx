@@ -24,6 +24,9 @@ export function SignIn(props: {
             {props.message}
           </p>
         )}
+        <p className="notice gate-blind">
+          <strong>Nobody is watched on this page.</strong> It shows no alert and makes no sound until somebody signs in.
+        </p>
         <label htmlFor={`${id}-person`}>Your name (written beside what you acknowledge)</label>
         <input
           id={`${id}-person`}
@@ -46,7 +49,11 @@ export function SignIn(props: {
         <button type="submit" className="button primary">
           Sign in
         </button>
-        <p className="hint">The code stands in the login address that the system printed when it started.</p>
+        <p className="hint">
+          A code stands in each login address and works once. You get a new one from a colleague who is signed in (a
+          click on the name at the top of the board), or on the machine that runs the system:{' '}
+          <kbd>npx pulseseal login</kbd>
+        </p>
       </form>
     </main>
   );

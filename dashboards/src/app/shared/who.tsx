@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { useApp } from '../store/context.ts';
 import { NameField } from './name-field.tsx';
+import { NewLoginForm } from './new-login.tsx';
 
 /** Who is signed in, and the way to say that it is somebody else now. */
 export function Who() {
@@ -28,7 +29,7 @@ export function Who() {
 
 function NameDialog(props: { readonly close: () => void }) {
   const { close } = props;
-  const { name } = useApp();
+  const { name, session } = useApp();
   const [person, setPerson] = useState('');
   const [problem, setProblem] = useState<string | null>(null);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -68,6 +69,7 @@ function NameDialog(props: { readonly close: () => void }) {
           </button>
         </div>
       </form>
+      {session.role === 'clinician' && session.person !== '' && <NewLoginForm />}
     </dialog>
   );
 }
