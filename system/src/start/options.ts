@@ -43,7 +43,8 @@ export const START_LIMITS = {
   /** 48 h of a stay in three minutes; above it event time outruns every transport period. */
   speed: { least: 0.1, most: 3600 },
   port: { least: 1024, most: 65_500 },
-  forS: { least: 1, most: 31_536_000 },
+  /** 24 days: the longest that a timer takes. */
+  forS: { least: 1, most: 2_147_483 },
 } as const;
 
 export class OptionError extends Error {}
@@ -113,4 +114,3 @@ export function ports(base: number) {
     agent: base + 6,
   } as const;
 }
-export type Ports = ReturnType<typeof ports>;
