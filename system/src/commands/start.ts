@@ -29,6 +29,11 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
     : plainLines((line) => process.stdout.write(line));
   const interrupt = Promise.withResolvers<'signal'>();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.resolve('signal'));
+  // A reader that has seen enough (`| head`) is as good as Ctrl-C.
+  process.stdout.removeAllListeners('error').on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
+    interrupt.resolve('signal');
+  });
 
   let system: System | undefined;
   const records = new Map<string, string>();
@@ -102,9 +107,7 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
 }
 
 function openBrowser(url: string): void {
-  const [command, ...args] =
-    process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['cmd', '/c', 'start', ''] : ['xdg-open'];
-  spawn(command!, [...args, url], { stdio: 'ignore', detached: true })
+  spawn(process.platform === 'darwin' ? 'open' : 'xdg-open', [url], { stdio: 'ignore', detached: true })
     .on('error', () => {})
     .unref();
 }

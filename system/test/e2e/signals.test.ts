@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -45,7 +46,14 @@ async function npmStart(name: string) {
       isReady.reject(new Error(`npm start ended (${signal ?? code}): ${errors}`));
     }),
   );
-  return { pid: npm.pid!, lines, errors: () => errors, isReady: isReady.promise, ended };
+  return {
+    pid: npm.pid!,
+    lines,
+    errors: () => errors,
+    stopReading: () => npm.stdout.destroy(),
+    isReady: isReady.promise,
+    ended,
+  };
 }
 
 describe('npm start, when it is ended', () => {
@@ -76,6 +84,22 @@ describe('npm start, when it is ended', () => {
     100_000,
   );
 });
+
+it('npm start drains when its reader has seen enough (`| head -1`), and lets go of its folder', async () => {
+  const run = await npmStart('head');
+  let below: readonly number[] = [];
+  try {
+    await run.isReady;
+    below = await descendants(run.pid);
+    run.stopReading();
+    expect(await run.ended, run.errors()).toBe(0);
+    expect(run.errors()).toContain('stopping:');
+    expect(existsSync(join(scratch.dir, 'head', 'running'))).toBe(false);
+    await vi.waitFor(async () => expect(await living(below)).toEqual([]), 5_000);
+  } finally {
+    for (const pid of await living([run.pid, ...below])) process.kill(pid, 'SIGKILL');
+  }
+}, 100_000);
 
 it('has totals over both runs after kill -9 of everything', async () => {
   const args = ['--patients', '1', '--data', join(scratch.dir, 'killed'), '--port-base', String(await freePortBase())];
