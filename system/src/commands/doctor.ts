@@ -176,47 +176,66 @@ async function influxFinding(): Promise<Finding> {
       name,
       ok: false,
       optional: true,
-      found: 'not on PATH',
-      fix: 'Only `--store influx` needs it: install InfluxDB 1.x, or give the URL of a running one.',
+      found: 'not on PATH; only `--store influx` needs it',
+      fix: 'Install InfluxDB 1.x, or give the URL of a running one.',
     };
   }
 }
 
 /** Folders of libs/log inside a data folder; sealed ones are checked for their checksums alone. */
-const LOGS = ['ledger/chain', 'edge/journal', 'edge/evidence', 'edge/feed', 'care/toedge', 'care/twin'] as const;
+const LOGS = ['ledger/chain', 'edge/journal', 'edge/feed', 'care/toedge', 'care/twin'] as const;
 
 async function dataFindings(dataDir: string): Promise<Finding[]> {
-  if (!existsSync(dataDir))
-    return [{ name: 'Data folder', ok: true, found: `${dataDir} does not exist yet; the first start makes it` }];
-  const open_ = await looseEntries(dataDir);
-  const findings: Finding[] = [
-    {
-      name: 'Permissions',
-      ok: open_.length === 0,
-      found: open_.length === 0 ? 'for this user alone' : `open to others: ${open_.slice(0, 3).join(', ')}`,
-      ...(open_.length === 0 ? {} : { fix: `chmod -R go= ${dataDir}` }),
-    },
-  ];
-  for (const log of LOGS) {
-    const dir = join(dataDir, log);
-    if (!existsSync(dir)) continue;
-    const report = await verifyLog(dir);
-    const ok = report.damaged.length === 0;
-    const torn = report.tornTail === undefined ? '' : ', a torn tail that the next start cuts';
-    findings.push({
-      name: `Log ${log}`,
-      ok,
-      found: ok
-        ? `${report.records} records whole${torn}`
-        : `${report.damaged.length} damaged, first at ${report.damaged[0]!.position} (${report.damaged[0]!.reason})`,
-      ...(ok
-        ? {}
-        : {
-            fix: 'Restore this folder from a backup, or keep it: what is damaged is named wherever it is read, the rest stays provable.',
-          }),
-    });
-  }
+  const name = 'Data folder';
+  const entry = await stat(dataDir).catch(() => undefined);
+  if (entry === undefined)
+    return [{ name, ok: true, found: `${dataDir} does not exist yet; the first start makes it` }];
+  if (!entry.isDirectory())
+    return [{ name, ok: false, found: `${dataDir} is a file`, fix: 'Name a folder with --data.' }];
+  const findings = [await permissionFinding(dataDir)];
+  for (const log of LOGS) if (existsSync(join(dataDir, log))) findings.push(await logFinding(dataDir, log));
   return findings;
+}
+
+async function permissionFinding(dataDir: string): Promise<Finding> {
+  const name = 'Permissions';
+  try {
+    const loose = await looseEntries(dataDir);
+    return loose.length === 0
+      ? { name, ok: true, found: 'for this user alone' }
+      : {
+          name,
+          ok: false,
+          found: `open to others: ${loose.slice(0, 3).join(', ')}`,
+          fix: `chmod -R go= ${quoted(dataDir)}`,
+        };
+  } catch (error) {
+    return unreadable(name, dataDir, error);
+  }
+}
+
+async function logFinding(dataDir: string, log: string): Promise<Finding> {
+  const name = `Log ${log}`;
+  try {
+    const { damaged, records, tornTail } = await verifyLog(join(dataDir, log));
+    if (damaged.length === 0) {
+      const torn = tornTail === undefined ? '' : ', a torn tail that the next start cuts';
+      return { name, ok: true, found: `${records} records whole${torn}` };
+    }
+    return {
+      name,
+      ok: false,
+      found: `${damaged.length} damaged, first at ${damaged[0]!.position} (${damaged[0]!.reason})`,
+      fix: 'Restore this folder from a backup, or keep it: what is damaged is named wherever it is read, the rest stays provable.',
+    };
+  } catch (error) {
+    return unreadable(name, join(dataDir, log), error);
+  }
+}
+
+function unreadable(name: string, path: string, error: unknown): Finding {
+  const fix = `Run this as the user who started the system, or give that user the folder: chown -R USER ${quoted(path)}`;
+  return { name, ok: false, found: `${path} cannot be read (${codeOf(error)})`, fix };
 }
 
 async function looseEntries(dir: string): Promise<string[]> {
@@ -236,11 +255,13 @@ async function looseEntries(dir: string): Promise<string[]> {
 export function findingLines(findings: readonly Finding[]): string[] {
   const width = Math.max(...findings.map((f) => f.name.length));
   return findings.flatMap((f) => {
-    const mark = f.ok ? '✓' : f.optional === true ? '–' : '✗';
+    const mark = f.ok ? '✓' : '✗';
     const line = `${mark} ${f.name.padEnd(width)}  ${f.found}`;
     return f.fix === undefined ? [line] : [line, `  ${' '.repeat(width)}  → ${f.fix}`];
   });
 }
 
+/** As one word of a shell. */
+const quoted = (path: string) => `'${path.replaceAll("'", `'\\''`)}'`;
 const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GB`;
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error);

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { createSystemClock, createSystemRandom } from '@pulseseal/runtime';
 import { sharedDir } from '@pulseseal/testkit';
@@ -43,6 +45,7 @@ describe('the command line', () => {
     ['--port-base', '70000'],
     ['--for', '0'],
     ['--for', ''],
+    ['--for', '2147484'],
     ['--store', 'postgres'],
     ['--store', 'influx=ftp://x'],
   ])('refuses %s %j in one line that names the option and what it got', async (option, value) => {
@@ -119,8 +122,26 @@ describe('the command line', () => {
     const args = ['doctor', '--data', join(scratch.dir, 'none'), '--port-base', String(await freePortBase())];
     const { text } = await pulseseal(args);
     for (const name of ['Node', 'Port', 'Disk speed', 'Disk space', 'Clock', 'Memory', 'influxd', 'Data folder'])
-      expect(text).toMatch(new RegExp(`^[✓✗–] ${name}`, 'm'));
+      expect(text).toMatch(new RegExp(`^[✓✗] ${name}`, 'm'));
     expect(text).toMatch(/^✓ Node/m);
+  });
+
+  it('has doctor go on when a part of the folder cannot be read, with a cross there and a fix that a shell takes', async () => {
+    const dir = join(scratch.dir, "o'dd folder");
+    await mkdir(join(dir, 'edge'), { recursive: true });
+    await chmod(dir, 0o755);
+    await writeFile(join(dir, 'edge', 'journal'), 'no folder');
+    const base = String(await freePortBase());
+    const { code, text } = await pulseseal(['doctor', '--data', dir, '--port-base', base]);
+    expect(code).toBe(1);
+    expect(text).toMatch(/^✗ Log edge\/journal +\S+.* cannot be read/m);
+    const fix = /→ (chmod .*)$/m.exec(text)![1]!;
+    await promisify(execFile)('sh', ['-c', fix]);
+    expect((await stat(dir)).mode & 0o077).toBe(0);
+    const ofFile = await pulseseal(['doctor', '--data', join(dir, 'edge', 'journal'), '--port-base', base]);
+    expect(ofFile.code).toBe(1);
+    expect(ofFile.text).toMatch(/^✓ Node/m);
+    expect(ofFile.text).toMatch(/^✗ Data folder .* is a file/m);
   });
 
   it('takes the folder where npm was called, not where npm runs it', async () => {
