@@ -107,6 +107,24 @@ describe('a loss of power', () => {
     await world.until('the closes', () => first(world).closes.size >= 2, 5_000);
     expect(world.gateway.disputes).toBe(0);
   });
+
+  it('after a kill finds no close on its way either that the killed process had not synced', async () => {
+    const weak = createWeakFlash();
+    const world = worldOf(weak.flash);
+    await world.enrol();
+    const open: (() => void)[] = [];
+    weak.gate.wait = () => new Promise((resolve) => open.push(resolve));
+    await everySecond(world, 25);
+    world.device.halt();
+    world.reboot();
+    await everySecond(world, 15);
+    expect(world.device.state).toBe('live');
+    expect([...world.gateway.epochs.values()].map((epoch) => epoch.closes.size)).toEqual([0, 0]);
+    weak.gate.wait = () => Promise.resolve();
+    for (const resolve of open) resolve();
+    await world.until('the closes', () => first(world).closes.size >= 3, 15_000);
+    expect(world.gateway.disputes).toBe(0);
+  });
 });
 
 describe('damage in the middle of the spool', () => {

@@ -2,7 +2,6 @@ import {
   closeSync,
   existsSync,
   fdatasync,
-  fdatasyncSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -88,8 +87,8 @@ export function createFileFlash(folder: string, name: string): Flash {
       const { records, endBytes } = scan(file);
       if (endBytes < file.length) cut(spoolPath, endBytes);
       bytes = endBytes;
-      // What was read is acted on: it may not be gone at the next start.
-      fdatasyncSync(openSpool().fd);
+      // An earlier process may have left what was never synced.
+      openSpool();
       return records;
     },
     append(record) {

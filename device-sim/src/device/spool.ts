@@ -280,6 +280,8 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
     if (record !== undefined) replay(record);
     else distrust();
   }
+  // The process may have ended between a close and its sync, and the power may go before the next one.
+  for (const epoch of epochs.values()) for (const sg of epoch.openCloses) closes.add(epoch, sg);
 
   /**
    * What goes next: the oldest ordinary frame, or an older epoch without any frame as a whole. When the new frame alone is
