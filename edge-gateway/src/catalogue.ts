@@ -68,7 +68,7 @@ export interface Catalogue {
   addFrame(frame: FramePlace): void;
   /** Places of the frames with first <= seq < end, in order of arrival. */
   frames(epochId: number, first: number, end: number): FramePlace[];
-  /** Places by device and arrival time, oldest first. */
+  /** The oldest places of a device between two times of arrival, in order of arrival, then of number. */
   framesBetween(deviceNumber: number, fromMs: number, toMs: number, limit: number, stream?: number): FramePlace[];
 
   /** The next entry of the evidence log; answers its index. */

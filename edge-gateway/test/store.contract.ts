@@ -5,6 +5,8 @@ export interface StoreGround {
   readonly store: CiphertextStore;
   /** Rows that the adapter can take: devices and epochs that it may have to know. */
   rows(count: number, over?: Partial<Pick<StoredRow, 'stream'>>): Promise<StoredRow[]>;
+  /** Rows of two epochs of one device that came by turns, in order of arrival. */
+  woven(): Promise<StoredRow[]>;
   end(): Promise<void>;
 }
 
@@ -55,6 +57,25 @@ export function storeContract(name: string, open: () => Promise<StoreGround>): v
       await ground.store.put(rows.slice(5, 15));
       await ground.store.put(rows);
       expect((await ground.store.query({ device: first().device })).length).toBe(rows.length);
+    });
+
+    it('limits a query to its oldest rows, so that paging by time meets each row of all epochs', async () => {
+      const woven = await ground.woven();
+      await ground.store.put(woven);
+      const { device } = woven[0]!;
+      const names = (all: readonly StoredRow[]) => all.map(({ eh, seq }) => `${eh} ${seq}`);
+      for (const limit of [1, 7, 15, woven.length - 1])
+        expect(names(await ground.store.query({ device, limit }))).toEqual(names(woven.slice(0, limit)));
+      const fromMs = woven[9]!.arrivedMs;
+      expect(names(await ground.store.query({ device, fromMs, limit: 8 }))).toEqual(names(woven.slice(9, 17)));
+      const paged: StoredRow[] = [];
+      for (let at = 0; ; ) {
+        const page = await ground.store.query({ device, fromMs: at, limit: 7 });
+        paged.push(...page);
+        if (page.length < 7) break;
+        at = page.at(-1)!.arrivedMs + 1;
+      }
+      expect(names(paged)).toEqual(names(woven));
     });
 
     it('keeps frames of one millisecond apart', async () => {

@@ -34,9 +34,32 @@ async function realRows(world: World, count: number): Promise<StoredRow[]> {
   return rows;
 }
 
+/** A backlog of the older epoch comes while the newer one goes on; no two frames in one millisecond. */
+async function wovenRows(world: World): Promise<StoredRow[]> {
+  const circle = await world.circle();
+  const older = await world.live(circle, { epoch: 1 });
+  const newer = await world.live(circle, { epoch: 2 });
+  for (let i = 0; i < 40; i++) {
+    const epoch = i % 8 === 5 || (i >= 10 && i < 16) ? older.epoch : newer.epoch;
+    expect(await newer.client.publish(circle.device.topics.u, epoch.frame().raw)).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+  const rows = [older, newer].map(({ epoch }) =>
+    world.gateway.store.segment(circle.device.name, Buffer.from(ehOf(epoch.oh)).toString('hex'), 0),
+  );
+  const woven = (await Promise.all(rows)).flat().sort((a, b) => a.arrivedMs - b.arrivedMs);
+  expect(new Set(woven.map(({ arrivedMs }) => arrivedMs)).size).toBe(40);
+  return woven;
+}
+
 storeContract('embedded, over the journal', async () => {
   const world = await createWorld();
-  return { store: world.gateway.store, rows: (count) => realRows(world, count), end: () => world.end() };
+  return {
+    store: world.gateway.store,
+    rows: (count) => realRows(world, count),
+    woven: () => wovenRows(world),
+    end: () => world.end(),
+  };
 });
 
 it('a frame that the served store never takes is counted and passed over: those behind it go on', async () => {
@@ -101,7 +124,12 @@ describe.skipIf(!influxd)('InfluxDB 1.x', () => {
     const server = await startInflux();
     servers.push(server);
     const store = await openInfluxStore({ url: `${server.url}/frames` });
-    return { store, rows: (count) => realRows(world, count), end: () => world.end() };
+    return {
+      store,
+      rows: (count) => realRows(world, count),
+      woven: () => wovenRows(world),
+      end: () => world.end(),
+    };
   });
 
   it('is filled from the journal after its outage, each frame once', async () => {

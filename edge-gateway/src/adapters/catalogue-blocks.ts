@@ -109,28 +109,38 @@ export function createBlocks(db: DatabaseSync) {
       for (const row of byEpoch.all(epochId, end, first))
         decode(row, (place) => {
           if (place.seq >= first && place.seq < end) out.push(place);
-          return true;
         });
       return out;
     },
     between(deviceNumber: number, fromMs: number, toMs: number, limit: number, stream?: number): FramePlace[] {
       const out: FramePlace[] = [];
+      let untilMs = toMs;
       for (const row of byTime.iterate(deviceNumber, fromMs, toMs)) {
+        // Blocks of several epochs lie over one another in time: all that begin before the last row wanted are read.
+        if (Number(row.fromMs) >= untilMs) break;
         decode(row, (place) => {
-          if (place.arrivedMs >= fromMs && place.arrivedMs < toMs && (stream === undefined || place.stream === stream))
+          if (
+            place.arrivedMs >= fromMs &&
+            place.arrivedMs < untilMs &&
+            (stream === undefined || place.stream === stream)
+          )
             out.push(place);
-          return out.length < limit;
         });
-        if (out.length >= limit) break;
+        if (out.length < limit) continue;
+        out.sort(byArrival);
+        out.length = limit;
+        untilMs = (out.at(-1)?.arrivedMs ?? fromMs) + 1;
       }
-      return out;
+      return out.sort(byArrival);
     },
   };
 }
 
+const byArrival = (a: FramePlace, b: FramePlace) => a.arrivedMs - b.arrivedMs || a.seq - b.seq;
+
 type Row = Record<string, unknown>;
 
-function decode(row: Row, visit: (place: FramePlace) => boolean): void {
+function decode(row: Row, visit: (place: FramePlace) => void): void {
   const reader = createVarintReader(row.places as Uint8Array);
   const epochId = Number(row.epoch);
   const deviceNumber = Number(row.device);
@@ -142,6 +152,6 @@ function decode(row: Row, visit: (place: FramePlace) => boolean): void {
     position += reader.next();
     arrivedMs += reader.nextSigned();
     const stream = reader.next();
-    if (!visit({ epochId, deviceNumber, seq, stream, position, arrivedMs })) return;
+    visit({ epochId, deviceNumber, seq, stream, position, arrivedMs });
   }
 }
