@@ -35,7 +35,7 @@ export function documentOf(records: readonly ResultRecord[], titles: readonly st
     '`npm run bench -- --quick` looks with fewer rounds and writes nothing, `--list` names the figures. This page is made of the',
     'JSON files in `system/bench/results/`; a test holds the two together. A0 is the rate of bare `crypto.verify` calls with',
     'ML-DSA-65 on one core; "bare aedes" is the broker alone with an async hook that does nothing. Read ratios, not rates:',
-    'they compare what ran in the same minute on the same core. The machine of these results was busy with other work.',
+    'they compare what ran in the same minute on the same core.',
     ...(missing.length === 0 ? [] : [`Not measured yet: ${missing.join('; ')}.`]),
     '',
     '| figure | asked | aim | measured | verdict |',
