@@ -4,6 +4,7 @@ import { createRangeSet } from './ranges.ts';
 import { isOwed, type SpoolEpoch, type SpoolFrame, type SpoolSegment } from './spool-epoch.ts';
 import { liveRecords, owesFrames } from './spool-live.ts';
 import { decodeRecord, encodeRecord, type SpoolRecord } from './spool-records.ts';
+import { nextToGo } from './spool-room.ts';
 import { createCloseSync } from './spool-sync.ts';
 
 /** What the device has sealed and may not forget yet. Written to flash before anything is sent. */
@@ -283,29 +284,10 @@ export function openSpool(flash: Flash, settings: SpoolSettings): Spool {
   // The process may have ended between a close and its sync, and the power may go before the next one.
   for (const epoch of epochs.values()) for (const sg of epoch.openCloses) closes.add(epoch, sg);
 
-  /**
-   * What goes next: the oldest ordinary frame, or an older epoch without any frame as a whole. When the new frame alone is
-   * left of those, urgent ones of older epochs go before it, and it goes before urgent ones of its own epoch.
-   */
-  const nextToGo = (into: SpoolEpoch, newest: SpoolFrame): { epoch: SpoolEpoch; frame?: SpoolFrame } | undefined => {
-    let olderUrgent: { epoch: SpoolEpoch; frame: SpoolFrame } | undefined;
-    let ownUrgent: SpoolFrame | undefined;
-    for (const epoch of epochs.values()) {
-      if (epoch !== into && epoch.frames.size === 0 && !settings.isCurrent(epoch)) return { epoch };
-      for (const frame of epoch.frames.values()) {
-        if (!frame.urgent && frame !== newest) return { epoch, frame };
-        if (epoch !== into) olderUrgent ??= { epoch, frame };
-        else if (frame.urgent) ownUrgent ??= frame;
-      }
-    }
-    if (olderUrgent !== undefined) return olderUrgent;
-    const own = newest.urgent ? ownUrgent : newest;
-    return own === undefined || !into.frames.has(own.seq) ? undefined : { epoch: into, frame: own };
-  };
   const makeRoom = (into: SpoolEpoch, newest: SpoolFrame): DroppedFrame[] => {
     const dropped: DroppedFrame[] = [];
     while (bytes > settings.bytes) {
-      const victim = nextToGo(into, newest);
+      const victim = nextToGo(epochs.values(), into, newest, settings.isCurrent);
       if (victim === undefined) break;
       const { epoch, frame } = victim;
       if (frame === undefined) {
