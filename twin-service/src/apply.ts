@@ -1,7 +1,7 @@
 import type { TwinEvent } from './events.ts';
 import { limits, silence } from './limits.ts';
 import { isSeen, nothingSeen, withSeen } from './seen.ts';
-import type { Alert, DeviceState, StreamState, Twin } from './state.ts';
+import type { Alert, DeviceState, PoorSignal, StreamState, Twin } from './state.ts';
 import { newDevice } from './state.ts';
 import { emptyTrend, withSample } from './trend.ts';
 import { graded, putHeld } from './values.ts';
@@ -135,6 +135,7 @@ function measured(twin: Twin, event: Event<'measured'>): Twin {
         charted,
         wallMs,
       ),
+      poor: poorAfter(twin, device, event),
     };
   });
   const trends = { ...next.trends };
@@ -148,6 +149,24 @@ function measured(twin: Twin, event: Event<'measured'>): Twin {
   const slots = { ...next.slots };
   for (const held of event.held) putHeld(slots, held);
   return { ...next, slots, ...timeAfter(next, event) };
+}
+
+/** Poor signal ends with the first usable value before it was told of, and after some seconds of them afterwards. */
+function poorAfter(twin: Twin, device: DeviceState, { held, unusable, wallMs }: Event<'measured'>) {
+  const before = device.poor ?? {};
+  if (unusable === undefined && Object.keys(before).length === 0) return before;
+  const told = twin.open.find((alert) => alert.rule === 'no-signal' && alert.device === device.device)?.parts;
+  const after: Record<number, PoorSignal> = { ...before };
+  for (const code of unusable ?? [])
+    after[code] = { sinceWallMs: before[code]?.sinceWallMs ?? wallMs, goodWallMs: null };
+  for (const { code, charted } of held) {
+    const known = after[code];
+    if (known === undefined || charted || unusable?.includes(code)) continue;
+    const goodWallMs = known.goodWallMs ?? wallMs;
+    if (told?.includes(String(code)) && wallMs - goodWallMs < silence.minMs) after[code] = { ...known, goodWallMs };
+    else delete after[code];
+  }
+  return after;
 }
 
 function delays(device: DeviceState, delayMs: number | null) {
@@ -209,6 +228,7 @@ function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
       state: device.state === 'shutdown' ? 'unknown' : device.state,
       farewell: null,
       newestSeq: -1,
+      poor: {},
       beatSeq: -1,
       beatWallMs: wallMs,
       unsealedSinceWallMs: null,
@@ -256,8 +276,14 @@ function told(device: DeviceState, care: Event<'heartbeat'>['care'], wallMs: num
     const unread = unreadAfter(stream, (entry?.last ?? 0) > 0, Math.max(heardWallMs, wallMs - device.heartbeatMs));
     return { ...stream, contact, fault, paused, badSinceWallMs, heardWallMs, unread };
   });
+  const poor = { ...device.poor };
+  for (const { codes, paused, badSinceWallMs } of streams) {
+    // Its silence or its fault has an alarm of its own.
+    if (care.state !== 'worn' || paused || badSinceWallMs !== null) for (const code of codes) delete poor[code];
+  }
   return {
     ...device,
+    poor,
     beatSeq: care.seq,
     beatWallMs: wallMs,
     state: care.state,
@@ -299,6 +325,7 @@ function restarted(twin: Twin, event: Event<'system-off'>): Twin {
     devices[id] = {
       ...device,
       heardWallMs: wallMs,
+      poor: {},
       unsealedSinceWallMs: device.unsealedSinceWallMs === null ? null : wallMs,
       leastDelayMs: null,
       delayMs: 0,

@@ -1,4 +1,4 @@
-import type { CareEvent } from '@pulseseal/protocol';
+import type { CareEvent, Reading } from '@pulseseal/protocol';
 import { describedBy, isNoteDue, wasSeen } from './apply.ts';
 import type { TwinCommand, TwinEvent } from './events.ts';
 import { limits } from './limits.ts';
@@ -7,7 +7,7 @@ import { silenceConditions } from './rules/silence.ts';
 import type { Alert, DeviceState, Held, Twin } from './state.ts';
 import type { Work } from './stepping.ts';
 import { emit, raise } from './stepping.ts';
-import { mayJudge } from './values.ts';
+import { mayJudge, mayJudgeBy } from './values.ts';
 import { behindMs, takesPart } from './vitals.ts';
 import { durationWords } from './words.ts';
 
@@ -121,6 +121,13 @@ function believed(atMs: number, nowMs: number, speed: number): number {
   return atMs > nowMs + limits.skewMs * Math.max(speed, 1) ? nowMs : atMs;
 }
 
+/** A streamed value that a score needs, and that nobody may judge by; a sensor off the body or at fault says so itself. */
+function isUnusable({ charted, code, screening }: Reading): boolean {
+  if (charted || screening.verdict === 'accepted' || !takesPart(code)) return false;
+  if (screening.verdict === 'doubtful') return !mayJudgeBy(screening.reason);
+  return screening.reason !== 'off-body' && screening.reason !== 'no-contact' && screening.reason !== 'sensor-fault';
+}
+
 function lagOf(atMs: number, nowMs: number, speed: number): number {
   const lagMs = Math.max(0, nowMs - atMs);
   return lagMs > limits.lagMs * Math.max(speed, 1) ? 0 : lagMs;
@@ -132,12 +139,14 @@ function readings(work: Work, event: Extract<CareEvent, { kind: 'readings' }>, c
   if (wasSeen(device, event.eh, event.seq)) return;
   const history = event.readings.some((reading) => reading.history);
   const held: Held[] = [];
+  const unusable: number[] = [];
   let newestMs = 0;
   let delayMs: number | null = null;
   for (const reading of event.readings.slice(0, limits.readingsPerFrame)) {
     const effectiveMs = reading.clockUntrusted && !history ? nowMs : believed(reading.atMs, nowMs, speed);
     newestMs = Math.max(newestMs, effectiveMs);
     if (!reading.charted && !reading.clockUntrusted && !history) delayMs = (nowMs - reading.atMs) / (speed || 1);
+    if (!history && isUnusable(reading)) unusable.push(reading.code);
     if (reading.screening.verdict === 'invalid') continue;
     const stream = device?.streams.find(
       (known) => known.charted === reading.charted && known.codes.includes(reading.code),
@@ -174,6 +183,7 @@ function readings(work: Work, event: Extract<CareEvent, { kind: 'readings' }>, c
     // When a person wrote something down says nothing about the way.
     lagMs: event.readings[0]?.charted ? 0 : lagOf(newestMs, nowMs, speed),
     held,
+    ...(unusable.length > 0 ? { unusable } : {}),
   };
   // Before its own time only: what a reading says counts at its time.
   if (!history) catchUp(work, newestMs - 1);

@@ -18,6 +18,8 @@ export type TwinEvent =
       /** How far `nowMs` lies behind the clock, data time; 0 where that says nothing. Absent in older journals. */
       readonly lagMs?: number;
       readonly held: readonly Held[];
+      /** Codes that a score needs and that this live frame states in no way that may be judged; absent = none. */
+      readonly unusable?: readonly number[];
     }
   /** A waveform's stream was heard; its samples pass by. */
   | {

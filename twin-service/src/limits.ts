@@ -56,6 +56,8 @@ export const silence = {
   processorLagMs: 15_000,
   offBodyMs: 5000,
   streamIntervals: 3,
+  /** A value that a score needs, and that only doubtful readings state (clinical tables: sensor off or artefact in 60 s). */
+  noSignalMs: 60_000,
   /** A close may come this long after its segment's end. */
   unsealedGraceMs: 30_000,
   /** Growth of the way's delay over its running minimum, and where it counts as over. */

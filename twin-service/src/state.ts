@@ -61,6 +61,12 @@ export interface StreamState {
   readonly unread?: { readonly sinceWallMs: number | null } | null;
 }
 
+export interface PoorSignal {
+  readonly sinceWallMs: number;
+  /** Null while nothing usable comes. Only one that was told of has a good time before it ends. */
+  readonly goodWallMs: number | null;
+}
+
 export interface DeviceState {
   readonly device: string;
   readonly kind: string;
@@ -91,6 +97,8 @@ export interface DeviceState {
   readonly delayMs: number;
   /** How far its newest streamed readings lay behind the clock, data time. A twin of an older journal has none. */
   readonly lagMs?: number;
+  /** Code -> wall time since which nothing usable came, and since which it does again. Absent in older journals. */
+  readonly poor?: Readonly<Record<number, PoorSignal>>;
   /** The last of each kind of refusal. A twin of an older journal has none. */
   readonly refusals?: readonly { readonly name: string; readonly wallMs: number }[];
   /** Missing frames, those proved by a close apart. */

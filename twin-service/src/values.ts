@@ -1,3 +1,4 @@
+import type { ScreeningReason } from '@pulseseal/protocol';
 import type { TwinEvent } from './events.ts';
 import { limits } from './limits.ts';
 import type { Held, Slot, Twin } from './state.ts';
@@ -7,7 +8,11 @@ type Graded = Extract<TwinEvent, { kind: 'graded' }>;
 
 /** Artifact by its reason: shown and marked, but nothing is judged by it. Mere rarity of a value may raise an alert. */
 export function mayJudge(held: Held): boolean {
-  return held.doubt === null || held.doubt === 'implausible' || held.doubt === 'out-of-range';
+  return held.doubt === null || mayJudgeBy(held.doubt);
+}
+
+export function mayJudgeBy(doubt: ScreeningReason): boolean {
+  return doubt === 'implausible' || doubt === 'out-of-range';
 }
 
 /** Puts a live value in its slot of `slots`. */

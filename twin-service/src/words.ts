@@ -3,7 +3,7 @@ import type { News2Parameter } from './news2.ts';
 import type { PhysiologyRule, PhysiologyRuleName } from './rules/table.ts';
 import { hardLimits, scoring } from './rules/table.ts';
 import type { ClinicalView } from './vitals.ts';
-import { heldOf } from './vitals.ts';
+import { heldOf, parameterOf } from './vitals.ts';
 
 const parameterWords: Readonly<Record<News2Parameter, string>> = {
   rr: 'breathing',
@@ -14,6 +14,12 @@ const parameterWords: Readonly<Record<News2Parameter, string>> = {
   acvpu: 'not alert',
   temp: 'temperature',
 };
+
+/** What a code measures, for a list of what is not usable. */
+export function signalWords(code: number): string {
+  const parameter = parameterOf(code);
+  return parameter === undefined ? `signal ${code}` : parameterWords[parameter];
+}
 
 /** Field's short names of the parameters, for lists of what is missing. */
 export const parameterNames: Readonly<Record<News2Parameter, string>> = {
@@ -99,7 +105,7 @@ export function deviceWords(kind: string): string {
   return kind === 'unknown' ? 'device' : kind.replaceAll('-', ' ').replace(/^ecg\b/, 'ECG');
 }
 
-export type TechnicalCause = SilenceCause | 'refused';
+export type TechnicalCause = SilenceCause | 'refused' | 'no-signal';
 
 export interface CauseDetail {
   readonly kind: string;
@@ -121,6 +127,11 @@ export function technicalWords(cause: TechnicalCause, detail: CauseDetail): { re
         : { reason: `${capital(device)} has no skin contact: ${names}`, plain: `The ${device} is not sitting well.` };
     case 'sensor-fault':
       return { reason: `${capital(device)} reports a sensor fault: ${names}`, plain: `The ${device} has a fault.` };
+    case 'no-signal':
+      return {
+        reason: `${capital(device)} gives no usable ${names} for ${time}: its signal is poor`,
+        plain: `The ${device} does not measure well at the moment.`,
+      };
     case 'device-gone':
       return {
         reason: `Nothing heard from the ${device} for ${time}${detail.noSession ? ': it is not connected' : ''}`,

@@ -339,10 +339,19 @@ describe('events', () => {
       fc.record({ do: fc.constant('chart' as const), value: fc.integer({ min: 80, max: 140 }), n: fc.constant(1) }),
       fc.record({ do: fc.constant('grade' as const), value: fc.integer({ min: 1, max: 90 }), n: fc.constant(1) }),
       fc.record({
-        do: fc.constantFrom('off' as const, 'beat' as const, 'ack' as const, 'restart' as const, 'old' as const),
+        do: fc.constantFrom(
+          'loose' as const,
+          'refused' as const,
+          'off' as const,
+          'beat' as const,
+          'ack' as const,
+          'restart' as const,
+          'old' as const,
+        ),
         value: fc.integer({ min: 0, max: 50 }),
         n: fc.constant(1),
       }),
+      fc.record({ do: fc.constant('poor' as const), value: fc.constant(0), n: fc.integer({ min: 1, max: 90 }) }),
       fc.record({ do: fc.constant('quiet' as const), value: fc.constant(0), n: fc.integer({ min: 1, max: 40 }) }),
     );
     const kinds = new Set<string>();
@@ -357,6 +366,20 @@ describe('events', () => {
             else if (what === 'chart')
               world.say('hub', [{ code: codes.nibpSystolic, text: String(value), charted: true }]);
             else if (what === 'grade') world.grade('band', Math.max(0, world.seq - value), value);
+            else if (what === 'poor')
+              world.say('band', [
+                { code: codes.spo2, text: '70', screening: { verdict: 'doubtful', reason: 'low-quality' } },
+              ]);
+            else if (what === 'loose') world.beat('band', 'worn', [{ stream: 1, contact: false }]);
+            else if (what === 'refused')
+              world.observe({
+                kind: 'refused',
+                patient: 'p1',
+                device: 'band',
+                refusal: value < 25 ? 'mac-fail' : 'root-mismatch',
+                what: 'frame',
+                atMs: world.nowMs,
+              });
             else if (what === 'off') world.beat('band', 'off-body');
             else if (what === 'beat') world.beat('band');
             else if (what === 'old')

@@ -3,7 +3,7 @@ import { silence } from '../limits.ts';
 import type { DeviceState, StreamState, Twin } from '../state.ts';
 import { isAtRest } from '../state.ts';
 import type { TechnicalCause } from '../words.ts';
-import { technicalWords } from '../words.ts';
+import { signalWords, technicalWords } from '../words.ts';
 
 /** One technical condition that holds now. */
 export interface TechnicalCondition {
@@ -57,6 +57,8 @@ function quietLimitMs(device: DeviceState): number {
   return Math.max(silence.minMs, silence.heartbeats * device.heartbeatMs);
 }
 
+const bareRules: ReadonlySet<TechnicalCause> = new Set(['unsealed', 'delayed', 'refused', 'no-signal']);
+
 function condition(
   cause: TechnicalCause,
   device: DeviceState | null,
@@ -70,11 +72,10 @@ function condition(
     names,
     noSession: device?.link === 'no-session',
   });
-  const bare = cause === 'unsealed' || cause === 'delayed' || cause === 'refused';
   return {
-    rule: bare ? cause : `silence-${cause}`,
+    rule: bareRules.has(cause) ? cause : `silence-${cause}`,
     device: device?.device ?? null,
-    cause: cause === 'refused' ? null : cause,
+    cause: cause === 'refused' ? null : cause === 'no-signal' ? 'sensor-fault' : cause,
     reason: words.reason,
     plainReason: words.plain,
     parts,
@@ -133,6 +134,8 @@ function heardConditions(twin: Twin, device: DeviceState, { wallMs, speed }: Sil
       const forMs = wallMs - Math.min(...missing.map((stream) => stream.unread?.sinceWallMs ?? stream.heardWallMs));
       out.push(ofStreams('stream-missing', device, forMs, missing));
     }
+    const poor = noSignal(twin, device, missing, { wallMs, speed });
+    if (poor !== undefined) out.push(poor);
   }
   const waitsMs = device.unsealedSinceWallMs === null ? 0 : wallMs - device.unsealedSinceWallMs;
   if (waitsMs > device.segmentMs + silence.unsealedGraceMs) out.push(condition('unsealed', device, waitsMs));
@@ -158,4 +161,37 @@ function isUnread(device: DeviceState, stream: StreamState, wallMs: number): boo
   const { sinceWallMs } = stream.unread;
   if (sinceWallMs !== null && wallMs - sinceWallMs >= silence.minMs) return true;
   return wallMs - (device.beatWallMs ?? wallMs) >= quietLimitMs(device);
+}
+
+/**
+ * Values that a score needs and that come, but none that may be judged by. What went bad shortly after the first is
+ * named with it, so that one cause calls once.
+ */
+function noSignal(
+  twin: Twin,
+  device: DeviceState,
+  missing: readonly StreamState[],
+  { wallMs, speed }: Pick<SilenceInput, 'wallMs' | 'speed'>,
+): TechnicalCondition | undefined {
+  const poor = device.streams.flatMap((stream) =>
+    missing.includes(stream) || stream.charted
+      ? []
+      : stream.codes.flatMap((code) => {
+          const signal = device.poor?.[code];
+          if (signal === undefined) return [];
+          const wallIntervalMs = (stream.intervalMs ?? 0) / Math.max(speed, 1);
+          const forMs = wallMs - signal.sinceWallMs;
+          const isDue = forMs >= Math.max(silence.noSignalMs, silence.streamIntervals * wallIntervalMs);
+          return [{ code, forMs, isDue }];
+        }),
+  );
+  const told = twin.open.find((alert) => alert.rule === 'no-signal' && alert.device === device.device)?.parts;
+  const isBegun = told == null && poor.some(({ isDue }) => isDue);
+  const named = poor.filter(
+    ({ code, forMs, isDue }) => isDue || told?.includes(String(code)) || (isBegun && forMs >= silence.minMs),
+  );
+  if (named.length === 0) return undefined;
+  const codes = named.map(({ code }) => code);
+  const names = [...new Set(codes.map(signalWords))];
+  return condition('no-signal', device, Math.max(...named.map(({ forMs }) => forMs)), names, codes.map(String));
 }
