@@ -132,7 +132,7 @@ export async function openLinkKeys(`,
     name: 'count the PUBACK of any TLS server',
     changes: [
       {
-        file: 'device-sim/src/device/engine.ts',
+        file: 'device-sim/src/device/sending.ts',
         find: 'return expected != null && actual !== undefined && same(expected, actual);',
         put: 'return expected != null && actual !== undefined;',
       },

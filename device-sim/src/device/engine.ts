@@ -16,15 +16,12 @@ import {
   parseFrame,
   type Resync,
   type Signed,
-  sealCtl,
   topic,
   tp8,
 } from '@pulseseal/protocol';
 import { sleep } from '@pulseseal/runtime';
 import type { SensorState } from '../bodies/body.ts';
 import type { Account } from './account.ts';
-import { createBulk } from './bulk.ts';
-import { createControl } from './control.ts';
 import type { DeviceEpochAccount, DeviceNotice } from './device.ts';
 import type { LinkedEpoch } from './downlink.ts';
 import { readDownlink } from './downlink.ts';
@@ -39,16 +36,16 @@ import type { DeviceMemory } from './memory.ts';
 import { isListed, wrapDecisions } from './policy.ts';
 import type { DevicePorts } from './ports.ts';
 import { recoverCloses } from './recover.ts';
-import { createRepairs } from './repairs.ts';
 import { createReplies, type NotObeyed } from './replies.ts';
 import { createSalvage } from './salvage.ts';
 import { type BeatState, createSealer, type Sealed, type Sealer } from './sealer.ts';
+import { createSending } from './sending.ts';
 import type { DeviceSettings } from './settings.ts';
 import { openSpool } from './spool.ts';
-import { closeToSend, isOwed, type SpoolEpoch } from './spool-epoch.ts';
+import { isOwed, type SpoolEpoch } from './spool-epoch.ts';
 import { type DeviceEvent, type DeviceState, nextState } from './states.ts';
 import { createTrust, isRefusal, type ManifestSource, same } from './trust.ts';
-import { createUplink, type UplinkItem } from './uplink.ts';
+import type { UplinkItem } from './uplink.ts';
 
 /** One frame's content: item index -> integer, or a waveform block. */
 export type SampleData =
@@ -162,55 +159,8 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     },
     isCurrent: (epoch) => epoch === sealer?.spool,
   });
-  const publish = (channel: 'o' | 'u' | 'c', bytes: Uint8Array) => link.publish(identity.topic(channel), bytes, 1);
-  const goesDirect = (epoch: SpoolEpoch): boolean =>
-    !epoch.offline &&
-    !links.isByBulkOnly(epoch.eh) &&
-    links.carrierOf(epoch) !== undefined &&
-    (epoch.accepted || epoch === links.current?.spool);
-  const countsPuback = (): boolean => {
-    if (settings.trustLoopbackPuback) return true;
-    const expected = links.current?.keys.plan.beacon?.body.tlsSpkiHash;
-    const actual = link.tlsSpkiHash();
-    return expected != null && actual !== undefined && same(expected, actual);
-  };
-  const uplink = createUplink(wall, {
-    isUp: () => connected,
-    window: () => Math.min(settings.windowFrames, deviceLimits.windowFrames),
-    isOwed: ({ epoch, kind, number }) => (kind === 'frame' ? epoch.frames.has(number) : epoch.openCloses.has(number)),
-    countsPuback,
-    publish(item) {
-      if (!goesDirect(item.epoch)) return undefined;
-      if (item.kind === 'frame') return publish('u', item.epoch.frames.get(item.number)!.raw);
-      const carrier = links.carrierOf(item.epoch);
-      const close = closeToSend(item.epoch, item.number);
-      const key = carrier?.keys.link?.up;
-      if (carrier === undefined || key === undefined || close === undefined) return undefined;
-      return publish('c', sealCtl(CTL.close, carrier.keys.oh, ++carrier.n, close, key));
-    },
-    acknowledged({ epoch, kind, number }) {
-      if (kind === 'frame') spool.acknowledge(epoch, [[number, 1]], 0);
-      else spool.acknowledgeClose(epoch, number);
-    },
-  });
-  const control = createControl(ports, { isUp: () => connected, publish });
-  const bulk = createBulk(wall, {
-    isReady: () => connected && links.current?.spool.accepted === true,
-    epochs: () => [...spool.epochs()].filter((e) => e !== links.current?.spool && isOwed(e) && !goesDirect(e)),
-    publish: (content) => control.send(links.current!, CTL.bulk, content),
-  });
-
-  const repairs = createRepairs({
-    isReady: () => connected && links.current?.spool.accepted === true,
-    send: (epoch, sg, ranges) => control.repair(links.current!, epoch, sg, ranges),
-    countsPuback,
-    acknowledged: (epoch, seqs) =>
-      spool.acknowledge(
-        epoch,
-        seqs.map((seq) => [seq, 1] as const),
-        0,
-      ),
-  });
+  const sending = createSending({ ...ports, spool, links, isUp: () => connected }, settings);
+  const { uplink, control, bulk, repairs, goesDirect } = sending;
 
   const dtOf = (stampMs: number): number => {
     const dt = time.dtOf(stampMs);
@@ -463,23 +413,6 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
     const beacons = gateways.map((gateway) => topic.beacon(hex8(tp8(gateway))));
     link.subscribe([identity.topic('d'), identity.topic('m'), ...beacons]).catch(() => {});
   };
-  const owedItems = function* (): Generator<UplinkItem> {
-    for (const epoch of spool.epochs()) {
-      if (!goesDirect(epoch)) continue;
-      const closes = [...epoch.openCloses].sort((a, b) => a - b);
-      for (const frame of epoch.frames.values()) {
-        while (closes.length > 0 && closes[0]! < frame.sg) yield { epoch, kind: 'close', number: closes.shift()! };
-        yield { epoch, kind: 'frame', number: frame.seq };
-      }
-      for (const number of closes) yield { epoch, kind: 'close', number };
-    }
-  };
-  const resend = () => {
-    uplink.rebuild(owedItems());
-    uplink.pump();
-    bulk.reset();
-    bulk.pump();
-  };
   const connect = () => {
     if (trust.manifest === undefined || stopping || !started) return;
     link.connect(
@@ -503,16 +436,13 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
           notify({ kind: 'connected', up: true });
           uplink.reset();
           subscribe();
-          control.reopen();
-          resend();
+          sending.up();
           openIfPossible();
         },
         down() {
           connected = false;
           notify({ kind: 'connected', up: false });
-          uplink.reset();
-          bulk.reset();
-          control.reset();
+          sending.down();
         },
         message: receive,
       },
@@ -599,10 +529,7 @@ export function createEngine(ports: EnginePorts, settings: DeviceSettings) {
       else if (open.spool.offline && connected && usableBeacon() !== undefined)
         rotate(OPEN_REASON.recovery, CLOSE_LAST.timer);
     } else openIfPossible();
-    control.tick();
-    uplink.tick();
-    bulk.tick();
-    repairs.tick(nowMs);
+    sending.tick();
     listeners.tick();
     if (nowMs >= due.flushMs) {
       due.flushMs = nowMs + deviceLimits.ackFlushMs;
