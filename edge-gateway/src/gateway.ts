@@ -39,7 +39,7 @@ import { epochFor } from './steps/control.ts';
 import { hasKeysStill } from './steps/frame.ts';
 import { mustAwaitKeys } from './steps/keys.ts';
 import { createRecipientDesk, leavesFromStore, type RecipientDesk } from './steps/recipient.ts';
-import { allowNackAgain, nackIfDue } from './steps/segment.ts';
+import { allowNackAgain, isLetGo, nackIfDue } from './steps/segment.ts';
 import { createStoreFiller } from './store/filler.ts';
 import type { CiphertextStore } from './store/port.ts';
 import { createVerifier } from './verifier.ts';
@@ -156,6 +156,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         const meanwhile = findEpoch(device, eh);
         if (meanwhile !== undefined) return meanwhile;
         keepBulk(device, epoch);
+        if (epoch.segments.size > 0) border.incomplete(epoch);
         return epoch;
       },
       async manifestOf(device, hash) {
@@ -316,7 +317,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       }),
       wall.every(PROGRESS_LOOK_MS, () => sendProgress(border)),
       wall.every(NACK_LOOK_MS, () => {
-        for (const epoch of lacking) if (!nackIfDue(border, epoch)) lacking.delete(epoch);
+        for (const epoch of lacking) if (isLetGo(border, epoch) || !nackIfDue(border, epoch)) lacking.delete(epoch);
       }),
       wall.every(settings.edgePeriodMs, () => sendEdges(border)),
       watchClock(wall, (byMs) => {

@@ -36,6 +36,8 @@ export const MAX_VERIFICATIONS = 4;
 export const MAX_WAITING_VERIFICATIONS = 4_096;
 /** Frames of one row of the index. */
 export const BLOCK_FRAMES = 256;
+/** An open row that so many commits brought nothing new goes out of memory: five to ten minutes, longer than any heartbeat. */
+export const IDLE_COMMITS = 300;
 /** `lost` answered a device, milliseconds apart (section 16). */
 export const LOST_PERIOD_MS = 60_000;
 /** Boot or epoch counters cannot exceed the integers of section 5. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { FramePlace } from '../catalogue.ts';
-import { BLOCK_FRAMES } from '../limits.ts';
+import { BLOCK_FRAMES, IDLE_COMMITS } from '../limits.ts';
 import { createVarintReader, createVarintWriter, type VarintWriter } from './varint.ts';
 
 interface Block {
@@ -13,6 +13,8 @@ interface Block {
   toMs: number;
   frames: number;
   isDirty: boolean;
+  /** When it was written last. */
+  commit: number;
   /** Of the frame added last: the next one is written as differences. */
   seq: number;
   position: number;
@@ -22,7 +24,7 @@ interface Block {
 
 /**
  * Rows of up to 256 frames of one epoch, in order of arrival: about 6 bytes a frame. The open block of an epoch stays
- * in memory and is written over at each commit.
+ * in memory, is written over at each commit, and goes when the epoch is idle: the next frame begins another row.
  */
 export function createBlocks(db: DatabaseSync) {
   const upsert = db.prepare(
@@ -36,6 +38,7 @@ export function createBlocks(db: DatabaseSync) {
   let open = new Map<number, Block>();
   let dirty = new Set<Block>();
   let nextId = Number(highest.get()?.id ?? 0) + 1;
+  let commits = 0;
 
   const write = (b: Block) => {
     upsert.run(b.id, b.epochId, b.deviceNumber, b.first, b.last, b.fromMs, b.toMs, b.frames, b.places.bytes());
@@ -58,6 +61,7 @@ export function createBlocks(db: DatabaseSync) {
           toMs: f.arrivedMs,
           frames: 0,
           isDirty: true,
+          commit: commits,
           seq: 0,
           position: 0,
           arrivedMs: 0,
@@ -85,16 +89,14 @@ export function createBlocks(db: DatabaseSync) {
       for (const block of dirty) {
         write(block);
         block.isDirty = false;
+        block.commit = commits;
       }
       dirty = new Set();
     },
-    /** Open blocks of epochs that take no more frames need no memory. */
-    forget(epochId: number): void {
-      const block = open.get(epochId);
-      if (block === undefined) return;
-      if (block.isDirty) write(block);
-      dirty.delete(block);
-      open.delete(epochId);
+    /** After the flush of a commit. */
+    dropIdle(): void {
+      if (++commits % IDLE_COMMITS !== 0) return;
+      for (const [epochId, block] of open) if (commits - block.commit > IDLE_COMMITS) open.delete(epochId);
     },
     reset(): void {
       open = new Map();

@@ -190,6 +190,7 @@ export function openSqliteCatalogue(path: string, isReadOnly = false): Catalogue
     },
     commit(cursor) {
       flushBlocks();
+      blocks.dropIdle();
       flushTiles();
       setMeta.run('cursor', cursor);
       db.exec('COMMIT');

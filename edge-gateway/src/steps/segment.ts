@@ -1,5 +1,6 @@
 import { type Close, ERR, merkleRoot, type Range, WANT } from '@pulseseal/protocol';
 import type { Border } from '../border.ts';
+import { findEpoch } from '../epochs.ts';
 import { isLogFull } from '../journal.ts';
 import { FLAG, RECORD, uint64 } from '../journal-record.ts';
 import { LOG_FULL_RETRY_MS, MAX_NACKS, MAX_RANGES } from '../limits.ts';
@@ -138,6 +139,21 @@ function goneRanges(epoch: EpochState, first: number, count: number): Range[] {
     else out.push({ first: seq, count: 1 });
   }
   return out;
+}
+
+/**
+ * Whether the epoch is in memory no more: its device has opened two newer ones, or is forgotten itself. Nobody asks for what
+ * it lacks then, and a root that its device never settled is disputed.
+ */
+export function isLetGo(border: Border, epoch: EpochState): boolean {
+  const { device } = epoch;
+  const isKnown = border.devices.get(device.name) === device;
+  const held = findEpoch(device, epoch.eh);
+  if (isKnown && held === epoch) return false;
+  if (held === undefined && border.broker.isConnected(device.name))
+    for (const segment of [...epoch.segments.values()])
+      if (segment.state === 'logged' && segment.mismatches > 0) dispute(border, epoch, segment);
+  return true;
 }
 
 /** Asks for what a segment lacks, when it is time; answers whether anything is still missing. */
