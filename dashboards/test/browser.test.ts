@@ -517,6 +517,18 @@ describe.skipIf(absent)('the board in a real browser', () => {
     },
   );
 
+  it.each(['light', 'dark'] as const)(
+    'says half an hour before that its session ends, in the %s theme',
+    async (theme) => {
+      server.sessionMs = settings.sessionEndsSoonMs - 60_000;
+      await open('clinician', { theme });
+      await page.getByText(/^This session ends at \d\d:\d\d\b/).waitFor();
+      expect(await page.locator('.feed-banner').innerText()).toContain('click your name and make a new login');
+      await page.emulateMedia({ reducedMotion: 'reduce' });
+      expect(await seriousViolations()).toEqual([]);
+    },
+  );
+
   it('offers no login to make where nobody said a name, nor to a family', async () => {
     await open('clinician', { person: '' });
     await page.getByRole('button', { name: 'Who are you?' }).click();

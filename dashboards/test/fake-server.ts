@@ -22,6 +22,8 @@ export interface FakeServer {
   update(change: (board: BoardSnapshot) => BoardSnapshot): void;
   send(message: LiveMessage): void;
   proof: Uint8Array | undefined;
+  /** How long the sessions of later logins last. */
+  sessionMs: number;
   close(): Promise<void>;
 }
 
@@ -37,7 +39,7 @@ export async function startFakeServer(distFolder: string, now: () => number = Da
   const asked: FakeServer['asked'] = [];
   const said: string[] = [];
   let hanging = false;
-  const state = { proof: undefined as Uint8Array | undefined };
+  const state = { proof: undefined as Uint8Array | undefined, sessionMs: 3_600_000 };
   const tell = (socket: WebSocket, message: LiveMessage): void => {
     if (!hanging) socket.send(JSON.stringify(message));
   };
@@ -62,7 +64,7 @@ export async function startFakeServer(distFolder: string, now: () => number = Da
       const role = roleOf(`token-${code}`);
       if (role === undefined) return json(403, { refusal: 'login-refused' });
       people[role] = person;
-      return json(200, { token: `token-${code}`, role, person, expiresAtMs: now() + 3_600_000 });
+      return json(200, { token: `token-${code}`, role, person, expiresAtMs: now() + state.sessionMs });
     }
     if (path.startsWith('/api/')) {
       const role = roleOf(request.headers.authorization?.replace('Bearer ', ''));

@@ -7,6 +7,8 @@ export interface Session {
   readonly role: Role;
   /** Written beside what this person acknowledges; empty until it was asked for. */
   readonly person: string;
+  /** Wall time, milliseconds since 1970. */
+  readonly expiresAtMs: number;
 }
 
 export type LoginResult =
@@ -33,12 +35,13 @@ export function parseLoginFragment(fragment: string): LoginFragment | undefined 
 }
 
 /** Exchanges a one-time code for a token. The code is spent after this. */
-export async function login(ports: Ports, code: string, person: string): Promise<LoginResult> {
+export async function login(ports: Ports, code: string, said: string): Promise<LoginResult> {
   try {
-    const reply = await ports.request('/api/login', { body: { code, person } });
+    const reply = await ports.request('/api/login', { body: { code, person: said } });
     const body = jsonOf(reply);
     if (reply.status === 200 && isLoginReply(body)) {
-      const session: Session = { token: body.token, role: body.role, person: body.person };
+      const { token, role, person, expiresAtMs } = body;
+      const session: Session = { token, role, person, expiresAtMs };
       ports.session.set('session', JSON.stringify(session));
       return { ok: true, session };
     }
@@ -98,6 +101,7 @@ function isSession(value: unknown): value is Session {
     session !== null &&
     typeof session.token === 'string' &&
     typeof session.person === 'string' &&
+    typeof session.expiresAtMs === 'number' &&
     (session.role === 'clinician' || session.role === 'caregiver')
   );
 }

@@ -32,6 +32,8 @@ export const settings = {
   /** How often a proof that is not there yet is asked for: heads go to the ledger every 10 s. */
   proofAgainMs: 10_000,
   requestTimeoutMs: 10_000,
+  /** A shift's handover: time enough to make a new login before this session leaves the ward unwatched. */
+  sessionEndsSoonMs: 1_800_000,
 } as const;
 
 export type Settings = typeof settings;

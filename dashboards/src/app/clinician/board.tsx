@@ -12,6 +12,7 @@ import { HelpDialog } from './help-dialog.tsx';
 import { NoUrgent } from './no-urgent.tsx';
 import { PatientRow, RowHeads } from './patient-row.tsx';
 import { Resting } from './resting.tsx';
+import { SessionEnds } from './session-ends.tsx';
 import { useShortcuts } from './shortcuts.ts';
 import { TopBar } from './top-bar.tsx';
 import { UrgentCard } from './urgent-card.tsx';
@@ -60,6 +61,7 @@ export function Board(props: { readonly theme: ThemeControl; readonly sound: Sou
     <div className="board" data-link={link.kind}>
       <TopBar counts={counts} theme={props.theme} sound={sound} openHelp={() => setHelp(true)} />
       <FeedBanner link={link} />
+      <SessionEnds />
       <Announcer alerts={alerts} patients={patients} />
       <main className="ward">
         <section className="first" aria-labelledby="first-title">
