@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const isLong = process.env.PULSESEAL_LONG !== undefined;
+const isLong = Number(process.env.PULSESEAL_LONG) > 1;
 
 export default defineConfig({
   test: {

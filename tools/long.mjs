@@ -1,6 +1,6 @@
 // `npm run test:long`: the suites that repeat (kills, cuts, flips, random runs), with their loops in full.
-// A suite takes part by asking for PULSESEAL_LONG or by a name that ends in .long.test.ts. The number is the factor by
-// which `npm test` shortens the loops; a suite may cap it where its loop is complete earlier.
+// A suite takes part by calling isLong() or longFactor() of the testkit, or by a name that ends in .long.test.ts. The
+// number is the factor by which `npm test` shortens the loops; a suite may cap it where its loop is complete earlier.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
@@ -14,7 +14,7 @@ if (!Number.isInteger(asked) || asked < 2 || asked > 1000) {
   process.exit(2);
 }
 
-const asksForMore = /PULSESEAL_LONG|longFactor\(/;
+const asksForMore = /\b(isLong|longFactor)\(/;
 /** @param {string} dir @returns {string[]} */
 function longSuites(dir) {
   return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {

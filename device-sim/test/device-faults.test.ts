@@ -1,4 +1,5 @@
 import { CLOSE_LAST, CTL, ERR, encodeErr, encodeValues, hintCtl, OPEN_REASON, parseFrame } from '@pulseseal/protocol';
+import { isLong } from '@pulseseal/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SeenEpoch } from './counterpart.ts';
@@ -276,7 +277,7 @@ describe('a full memory', () => {
 
 describe('whatever happens', () => {
   it('no key and nonce seal two plaintexts, over random reboots, outages and rekeys [FRAME-7]', async () => {
-    const runs = Number(process.env.PULSESEAL_LONG ?? 0) > 0 ? 60 : 8;
+    const runs = isLong() ? 60 : 8;
     const step = fc.constantFrom('reboot', 'reboot-lost-state', 'outage', 'send', 'send', 'send', 'wait');
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 14 }), fc.integer(), async (steps, seed) => {

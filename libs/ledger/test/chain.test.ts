@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createPortableCrypto } from '@pulseseal/crypto';
 import { createNodeFileSystem, type FileSystem, openLog } from '@pulseseal/log';
+import { longFactor } from '@pulseseal/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createEvidenceLog, filled, pseudonym, saltedKeyHash, tenant } from '../../../chaincode/test/actors.ts';
 import { sealBlock } from '../src/local/block-record.ts';
@@ -11,7 +12,7 @@ import { actors, clock, codeOf, createActing, crypto, genesis, openLocal, tempor
 
 const { operator, gateway, owner, stranger } = actors;
 /** Places tried in each record: the long run looks closer. */
-const places = 24 * Math.max(1, Math.min(20, Number(process.env.PULSESEAL_LONG ?? '1') || 1));
+const places = 24 * Math.min(20, longFactor());
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 const dir = (name: string) => join(folder.dir, name);

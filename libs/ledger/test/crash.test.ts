@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fromHex } from '@pulseseal/crypto';
 import { createSeededRandom, sleep } from '@pulseseal/runtime';
+import { longFactor } from '@pulseseal/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createEvidenceLog, tenant } from '../../../chaincode/test/actors.ts';
 import { connectLedger, type Ledger, ledgerCalls, submitCall } from '../src/mod.ts';
 import { actors, clock, createActing, crypto, openLocal, temporaryFolder } from './ground.ts';
 
-const rounds = 8 * Math.max(1, Number(process.env.PULSESEAL_LONG ?? '1') || 1);
+const rounds = 8 * longFactor();
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let child: ChildProcess | undefined;

@@ -4,9 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createSeededRandom, createSystemClock } from '@pulseseal/runtime';
+import { longFactor } from '@pulseseal/testkit';
 import { describe, expect, it } from 'vitest';
 import { openCursor, openLog, openLogReader, readCursor, verifyLog } from '../src/mod.ts';
-import { bytes, count, longFactor, numbered, numbers, readAll, useFolder } from './helpers.ts';
+import { bytes, count, numbered, numbers, readAll, useFolder } from './helpers.ts';
 import { createPowerCutDisk } from './power-cut-disk.ts';
 
 const folder = useFolder();

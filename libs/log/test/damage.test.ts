@@ -1,10 +1,11 @@
 import { copyFile, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { longFactor } from '@pulseseal/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRecordSeal, openLog, openLogReader, verifyLog } from '../src/mod.ts';
 import { createFaultyFileSystem } from './faulty-file-system.ts';
-import { bytes, count, longFactor, numbered, numbers, readAll, useFolder } from './helpers.ts';
+import { bytes, count, numbered, numbers, readAll, useFolder } from './helpers.ts';
 
 const folder = useFolder();
 const SEGMENT = '0000000000000000.seg';

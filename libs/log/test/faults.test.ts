@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { longFactor } from '@pulseseal/testkit';
 import { describe, expect, it } from 'vitest';
 import { type Log, openCursor, openLog, openLogReader, verifyLog } from '../src/mod.ts';
 import { createFaultyFileSystem, type DiskOperation, type Fault } from './faulty-file-system.ts';
-import { bytes, count, longFactor, numbered, numbers, readAll, text, useFolder } from './helpers.ts';
+import { bytes, count, numbered, numbers, readAll, text, useFolder } from './helpers.ts';
 
 const folder = useFolder();
 const small = { segmentBytes: 4_000, maxRecordBytes: 500, maxBatchBytes: 4_000 };

@@ -36,4 +36,3 @@ export const numbers = (records: readonly LogRecord[]): number[] =>
 export const count = (n: number, from = 0): number[] => Array.from({ length: n }, (_, i) => from + i);
 
 /** 1 in `npm test`; the full loops multiply their rounds. */
-export const longFactor = (): number => Math.max(1, Number(process.env.PULSESEAL_LONG ?? '1') || 1);

@@ -15,7 +15,6 @@ export const message = (name: string): Uint8Array => {
 };
 
 /** All bits instead of the stated part. */
-export const isLong = Number(process.env.PULSESEAL_LONG ?? '0') > 0;
 
 export function flipBit(bytes: Uint8Array, bit: number): Uint8Array {
   const out = bytes.slice();

@@ -1,3 +1,4 @@
+import { isLong } from '@pulseseal/testkit';
 import { describe, expect, it } from 'vitest';
 import {
   attempt,
@@ -29,7 +30,7 @@ import {
 import { SERIAL } from '../tools/samples.ts';
 import { signerOf } from '../tools/vectors.ts';
 import { BOOT, EPOCH } from '../tools/world.ts';
-import { flipBit, isLong, message, native, samples, world } from './fixture.ts';
+import { flipBit, message, native, samples, world } from './fixture.ts';
 
 const { oh, link, ack } = samples;
 
@@ -39,7 +40,7 @@ function bitsOf(bytes: Uint8Array): number[] {
   for (let bit = 0; bit < bytes.length * 8; bit++) {
     const byte = bit >> 3;
     const isStructure = byte < 200 || byte >= bytes.length - 16;
-    if (isLong || bytes.length <= 400 || isStructure || (byte % 5 === 0 && (bit & 7) === byte % 8)) bits.push(bit);
+    if (isLong() || bytes.length <= 400 || isStructure || (byte % 5 === 0 && (bit & 7) === byte % 8)) bits.push(bit);
   }
   return bits;
 }
@@ -55,7 +56,7 @@ const signedNames = [...samples.messages]
   .filter(([name, b]) => b[0] === 0xd2 && name !== 'cose receipt')
   .map(([name]) => name);
 
-describe(`one flipped bit, ${isLong ? 'every bit' : 'every bit of structure, one bit of each fifth other byte (all: PULSESEAL_LONG=1)'}`, () => {
+describe(`one flipped bit, ${isLong() ? 'every bit' : 'every bit of structure, one bit of each fifth other byte (all: npm run test:long)'}`, () => {
   it.each(signedNames)(
     '%s: no signature verifies [KEY-9] [ENC-4]',
     (name) => {
@@ -182,7 +183,7 @@ describe(`one flipped bit, ${isLong ? 'every bit' : 'every bit of structure, one
       let opened = 0;
       for (const bit of bitsOf(bytes)) {
         // One HPKE open costs 0.5 ms: of the encapsulated key every seventh of the chosen bits, all when long.
-        if (!isLong && bit > 400 && bit % 7 !== 0) continue;
+        if (!isLong() && bit > 400 && bit % 7 !== 0) continue;
         await open(flipBit(bytes, bit)).then(
           () => opened++,
           () => 0,

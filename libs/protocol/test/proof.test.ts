@@ -1,9 +1,10 @@
+import { isLong } from '@pulseseal/testkit';
 import { describe, expect, it } from 'vitest';
 import { attempt, encodeProof, PROOF_CHECKS, parseProof, type TrustAnchors, verifyProof } from '../src/mod.ts';
 import { buildBundle, buildProof } from '../tools/bundle.ts';
 import { createSamples } from '../tools/samples.ts';
 import { createWorld } from '../tools/world.ts';
-import { flipBit, isLong, native, portable, samples, world } from './fixture.ts';
+import { flipBit, native, portable, samples, world } from './fixture.ts';
 
 const trust: TrustAnchors = { owners: [world.owner.thumbprint], signers: [world.ledger.thumbprint] };
 const bundle = buildBundle(world, samples);
@@ -62,7 +63,7 @@ describe('proof bundle', () => {
     expect(verifyProof(encodeProof(open2), trust, native).holds).toBe(false);
   });
 
-  it(`has no free bit [PROOF-4] (${isLong ? 'all' : 'small fields, a stride of the rest; all: PULSESEAL_LONG=1'})`, () => {
+  it(`has no free bit [PROOF-4] (${isLong() ? 'all' : 'small fields, a stride of the rest; all: npm run test:long'})`, () => {
     const parsed = parseProof(bundle);
     // Whole signed messages and keys are long and alike; what stands between them is where a free bit could hide.
     const long = [
@@ -85,7 +86,7 @@ describe('proof bundle', () => {
     let count = 0;
     const free: number[] = [];
     for (let bit = 0; bit < bundle.length * 8; bit++) {
-      if (!isLong && inLong[bit >> 3] === 1 && bit % STRIDE !== 0) continue;
+      if (!isLong() && inLong[bit >> 3] === 1 && bit % STRIDE !== 0) continue;
       count++;
       const result = attempt(() => verifyProof(flipBit(bundle, bit), trust, native));
       if (result.ok && (result.value.holds || result.value.pinned)) free.push(bit);

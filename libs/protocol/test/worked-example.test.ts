@@ -1,4 +1,5 @@
 import { createNativeCrypto, createPortableCrypto, fromHex, toHex } from '@pulseseal/crypto';
+import { isLong } from '@pulseseal/testkit';
 import { describe, expect, it } from 'vitest';
 import {
   chainFrom,
@@ -21,7 +22,7 @@ import {
 } from '../src/mod.ts';
 
 /** Ten million in the long run. */
-const NONCES = Number(process.env.PULSESEAL_LONG ?? '0') > 0 ? 10_000_000 : 300_000;
+const NONCES = isLong() ? 10_000_000 : 300_000;
 const fill = (byte: number, length = 32) => new Uint8Array(length).fill(byte);
 const es = fill(0x11);
 const oh = fill(0x22);

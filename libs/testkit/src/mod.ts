@@ -1,2 +1,3 @@
+export * from './long.ts';
 export * from './manual-clock.ts';
 export * from './shared.ts';

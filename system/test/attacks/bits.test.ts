@@ -17,11 +17,12 @@ import {
   signBody,
   topic,
 } from '@pulseseal/protocol';
+import { isLong } from '@pulseseal/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type TestClient, testIdentity } from '../../../edge-gateway/test/client.ts';
 import { type RawCircle, type RawEpoch, rawEpoch } from '../../../edge-gateway/test/raw-device.ts';
 import { createWorld, crypto, random, type World } from '../../../edge-gateway/test/world.ts';
-import { flips, isLong, volley } from '../support/volley.ts';
+import { flips, volley } from '../support/volley.ts';
 
 // A device may open, and a reader say that it listens, twice a second: here thousands must come as far as their check.
 vi.mock('../../../edge-gateway/src/limits.ts', async (original) => ({
@@ -33,7 +34,7 @@ vi.mock('../../../edge-gateway/src/limits.ts', async (original) => ({
 }));
 
 /** One flipped bit of each kind of message, at the real door: the genuine one is taken, no altered one is. */
-describe(`one flipped bit at the gateway's door${isLong ? '' : ' (sampled; all: PULSESEAL_LONG=1)'}`, () => {
+describe(`one flipped bit at the gateway's door${isLong() ? '' : ' (sampled; all: npm run test:long)'}`, () => {
   let world: World;
   let beacon: Uint8Array;
   let circle: RawCircle;

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { attempt, commitment, encodeItem, openHash, parseFrame, parseSigned, scopeChain } from '@pulseseal/protocol';
+import { isLong } from '@pulseseal/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TestClient } from '../../../edge-gateway/test/client.ts';
 import { type RawCircle, type RawEpoch, rawEpoch } from '../../../edge-gateway/test/raw-device.ts';
@@ -8,7 +9,6 @@ import { type Relay, startRelay } from '../support/relay.ts';
 import { createSecretScan, memoryUnreadable, type Secrets } from '../support/secret-scan.ts';
 import { LEAKY_EDGE } from '../support/zone-child.ts';
 
-const isLong = Number(process.env.PULSESEAL_LONG ?? '0') > 0;
 const DEVICES = 4;
 const VALUES_EACH = 250;
 const FRAMES_A_SEGMENT = 50;
@@ -170,7 +170,7 @@ describe('the edge without secrets', () => {
   }, 120_000);
 
   it('is seen to hold one as soon as somebody hands it a data key', async (context) => {
-    const leak = Array.from({ length: isLong ? 20 : 3 }, random);
+    const leak = Array.from({ length: isLong() ? 20 : 3 }, random);
     const zone = await startEdgeZone({ program: LEAKY_EDGE, more: { leak }, draw });
     zones.push(zone);
     const unreadable = memoryUnreadable(zone.edge.pid);

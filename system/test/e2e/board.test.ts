@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { isLong } from '@pulseseal/testkit';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { descendants, freePortBase, logIn, pulseseal, type Run, scratchFolder, startRun } from '../support/run.ts';
@@ -177,9 +178,8 @@ describe.skipIf(absent)('the board on a running system, in a real browser', () =
   }, 120_000);
 
   // A minute of waiting: in the long run.
-  const isLong = process.env.PULSESEAL_LONG !== undefined;
-  if (!isLong) console.warn('SKIPPED: the wait for the proof of a fresh reading takes a minute: npm run test:long');
-  it.skipIf(!isLong)(
+  if (!isLong()) console.warn('SKIPPED: the wait for the proof of a fresh reading takes a minute: npm run test:long');
+  it.skipIf(!isLong())(
     'waits for the proof of a reading that is not sealed yet, and then shows it',
     async () => {
       await nurse.locator('.values tbody tr', { hasText: 'provisional' }).first().getByRole('button').click();

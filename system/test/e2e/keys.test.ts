@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { createNativeCrypto } from '@pulseseal/crypto';
 import { parseProof, parseSigned, verifyProof } from '@pulseseal/protocol';
+import { isLong } from '@pulseseal/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePortBase, pulseseal, type Run, scratchFolder, startRun } from '../support/run.ts';
 
@@ -87,7 +88,7 @@ describe('keys', () => {
     expect(prekeyOf(second)).toBe(prekeyOf(first) + 1);
     expect(after.totals.opened).toBe(after.totals.stored);
     expect((await manifestOf(before.id)).version).toBe(first.version);
-    if (process.env.PULSESEAL_LONG === undefined) return;
+    if (!isLong()) return;
     // Once: a third start rotates nothing.
     const last = await manifestOf((await untilAnchored(await run())).id);
     expect(last.version).toBe(second.version);

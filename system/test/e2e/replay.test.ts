@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { codes } from '@pulseseal/firmware-profiles';
 import { createRecordSeal, openLogReader } from '@pulseseal/log';
 import type { BoardSnapshot } from '@pulseseal/protocol';
-import { sharedDir } from '@pulseseal/testkit';
+import { isLong, sharedDir } from '@pulseseal/testkit';
 import { apply, newTwin, type TwinEvent, viewOf } from '@pulseseal/twin-service';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openZone } from '../../src/processes/zone.ts';
@@ -11,7 +11,7 @@ import { freePortBase, logIn, type Run, scratchFolder, startRun, type TotalsLine
 
 const recordings = sharedDir('data');
 /** 40 s are six to seven hours of each stay; in the long run nearly all of its 48. */
-const SPEED = process.env.PULSESEAL_LONG === undefined ? 600 : 3600;
+const SPEED = isLong() ? 3600 : 600;
 const HOUR_MS = 3_600_000;
 
 let scratch: Awaited<ReturnType<typeof scratchFolder>>;

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileSystem } from '@pulseseal/log';
+import { isLong, longFactor } from '@pulseseal/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createWorld, type World } from '../../../edge-gateway/test/world.ts';
 import { createFaultyFileSystem, type Fault } from '../../../libs/log/test/faulty-file-system.ts';
@@ -10,7 +11,7 @@ import { type Door, openDoor } from '../support/door.ts';
 import { createEdgeGround, type EdgeGround } from '../support/edge-process.ts';
 import { judge, readDeviceAccounts, readJournal } from '../support/fault-checker.ts';
 import { createFaultFleet, type FaultFleet } from '../support/fault-fleet.ts';
-import { eventually, isLong, longFactor, rest, say, seededRun } from '../support/fault-run.ts';
+import { eventually, rest, say, seededRun } from '../support/fault-run.ts';
 
 const SPEED = 4;
 const device = { segmentMs: 2_000, heartbeatMs: 500 };

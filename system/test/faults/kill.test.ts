@@ -1,9 +1,10 @@
+import { isLong, longFactor } from '@pulseseal/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EdgeAccount } from '../../src/start/totals.ts';
 import { createEdgeGround, type EdgeGround } from '../support/edge-process.ts';
 import { judge, readDeviceAccounts, readJournal } from '../support/fault-checker.ts';
 import { createFaultFleet, type FaultFleet } from '../support/fault-fleet.ts';
-import { eventually, isLong, longFactor, rest, say, seededRun } from '../support/fault-run.ts';
+import { eventually, rest, say, seededRun } from '../support/fault-run.ts';
 
 /** `npm test` kills 6 times, the long run 10 times as often, so at least 50 times. */
 const KILLS = isLong() ? Math.max(50, 6 * Math.min(longFactor(), 10)) : 6;

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { createNativeCrypto } from '@pulseseal/crypto';
 import { ehOf, openHash, openRecipientWrap, parsePlain, parseSigned } from '@pulseseal/protocol';
 import { createSystemRandom } from '@pulseseal/runtime';
+import { isLong } from '@pulseseal/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createWorld, type World } from '../../../edge-gateway/test/world.ts';
 import { type Door, openDoor } from '../support/door.ts';
 import { judge, readDeviceAccounts, readJournal } from '../support/fault-checker.ts';
-import { eventually, isLong, rest, say, seededRun } from '../support/fault-run.ts';
+import { eventually, rest, say, seededRun } from '../support/fault-run.ts';
 import { anyRecipient, createStrap, type Strap, type StrapOptions } from '../support/strap.ts';
 
 /**

@@ -1,10 +1,6 @@
 import { createServer } from 'node:net';
 import { createSeededRandom } from '@pulseseal/runtime';
 
-/** The factor by which `npm test` shortens the loops; 1 = not asked for. */
-export const longFactor = (): number => Math.max(1, Number(process.env.PULSESEAL_LONG ?? '1') || 1);
-export const isLong = (): boolean => longFactor() > 1;
-
 /** A seed of its own for each run, printed; `PULSESEAL_SEED` runs the same again. */
 export function seededRun(what: string): ReturnType<typeof createSeededRandom> {
   const seed = Number(process.env.PULSESEAL_SEED ?? '') || Math.floor(Math.random() * 2 ** 31);

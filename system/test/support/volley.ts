@@ -1,8 +1,7 @@
+import { isLong } from '@pulseseal/testkit';
 import { expect } from 'vitest';
 import type { TestClient } from '../../../edge-gateway/test/client.ts';
 import { until, type World } from '../../../edge-gateway/test/world.ts';
-
-export const isLong = Number(process.env.PULSESEAL_LONG ?? '0') > 0;
 
 /** Behind tens of thousands of refused signatures, on a busy machine. */
 const SENTINEL_MS = 300_000;
@@ -41,7 +40,7 @@ export function flips(bytes: Uint8Array, free: (byte: number) => boolean = () =>
   for (let bit = 0; bit < bytes.length * 8; bit++) {
     const byte = bit >>> 3;
     const isStructure = byte < 24 || byte >= bytes.length - 10 || bytes.length <= 120;
-    if (free(byte) || (!isLong && !isStructure && bit % 13 !== 0)) continue;
+    if (free(byte) || (!isLong() && !isStructure && bit % 13 !== 0)) continue;
     const altered = bytes.slice();
     altered[byte]! ^= 1 << (bit & 7);
     out.push(altered);
