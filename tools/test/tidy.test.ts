@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -21,19 +21,32 @@ import {
 } from '../tidy.ts';
 
 const root = join(fileURLToPath(import.meta.url), '..', '..', '..');
-const names = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-  cwd: root,
-  encoding: 'utf8',
-  maxBuffer: 64 * 2 ** 20,
-})
-  .split('\0')
-  .filter((name) => name !== '' && existsSync(join(root, name)) && statSync(join(root, name)).size < 2 ** 20);
+const names = (tracked() ?? walked('')).filter(
+  (name) => existsSync(join(root, name)) && statSync(join(root, name)).size < 2 ** 20,
+);
 const read = (pattern: RegExp): SourceFile[] =>
   names.filter((name) => pattern.test(name)).map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 
 const code = read(/\.(ts|tsx|mjs)$/);
 const manifestOf = (folder: string) => JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Manifest;
 const manifests = new Map(Object.entries(LAYERS).map(([name, layer]) => [name, manifestOf(layer.folder)]));
+
+/** What git has or would take; undefined where it knows nothing, as in an archive of the sources. */
+function tracked(): string[] | undefined {
+  const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
+  const { status, stdout } = spawnSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 64 * 2 ** 20 });
+  return status === 0 ? stdout.split('\0').filter((name) => name !== '') : undefined;
+}
+
+/** Everything outside the folders that .gitignore names. */
+function walked(folder: string): string[] {
+  const ignored = readFileSync(join(root, '.gitignore'), 'utf8').match(/[\w-]+(?=\/$)/gm) ?? [];
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return [...ignored, '.git'].includes(entry.name) ? [] : walked(path);
+    return entry.isFile() ? [path] : [];
+  });
+}
 
 describe('the repository', () => {
   it('is seen whole', () => {
