@@ -1,4 +1,3 @@
-import type { RuleAlert } from '../start/lines.ts';
 import type { StoreChoice } from '../start/options.ts';
 import type { LedgerAddress, ZoneSettings } from './zone.ts';
 
@@ -93,11 +92,3 @@ export interface BodyBegan {
   readonly patient: string;
   readonly originMs: number;
 }
-
-export type ZoneEvent =
-  | { readonly name: 'began'; readonly value: BodyBegan }
-  | { readonly name: 'alert'; readonly value: RuleAlert }
-  | {
-      readonly name: 'reading';
-      readonly value: { readonly id: string; readonly value: number; readonly unit: string; readonly grade: string };
-    };
