@@ -146,6 +146,29 @@ describe('what waits to be sent', () => {
     }
   });
 
+  it('are the leaves of dropped frames only when the gateway has the close over them', () => {
+    const { spool, begin, segment, frame, close } = hub({ bytes: 20_500 });
+    const about = begin();
+    segment(about, 0);
+    const sent: number[] = [];
+    const repairs = createRepairs({
+      isReady: () => true,
+      send: async (_epoch, sg) => {
+        sent.push(sg);
+      },
+      countsPuback: () => true,
+      acknowledged: () => {},
+    });
+    for (let i = 0; i < 20; i++) repairs.note(frame(about, 0, 100).dropped);
+    repairs.tick(0);
+    close(about, 0);
+    repairs.tick(0);
+    expect([sent, repairs.isEmpty]).toEqual([[], false]);
+    spool.acknowledgeClose(about, 0);
+    repairs.tick(0);
+    expect(sent).toEqual([0]);
+  });
+
   it('holds no leaves to repair for an epoch that was given up, also while there is no link', () => {
     const repairs = createRepairs({
       isReady: () => false,

@@ -2,7 +2,7 @@ import { deviceLimits } from './limits.ts';
 import type { DroppedFrame } from './spool.ts';
 import type { SpoolEpoch } from './spool-epoch.ts';
 
-/** Leaves of frames that a full memory dropped: sent unasked once their segment is closed, so that the gap is proved. */
+/** Leaves of frames that a full memory dropped: sent unasked once the gateway has their close, so that the gap is proved. */
 export interface Repairs {
   note(dropped: readonly DroppedFrame[]): void;
   /** Only while a link and an accepted epoch can carry them. */
@@ -57,7 +57,8 @@ export function createRepairs(hooks: RepairHooks): Repairs {
         if (segment === undefined || !isReady) continue;
         for (const seq of entry.seqs) if (entry.epoch.acked.has(seq)) entry.seqs.delete(seq);
         if (entry.seqs.size === 0) owed.delete(key);
-        else if (entry.dueMs <= nowMs && segment.closeHash !== undefined) {
+        // A gateway answers leaves that come before their close, and has no place to keep them.
+        else if (entry.dueMs <= nowMs && segment.closeHash !== undefined && !entry.epoch.openCloses.has(entry.sg)) {
           entry.dueMs = nowMs + deviceLimits.progressTimeoutMs;
           send(entry);
         }
