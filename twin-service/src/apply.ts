@@ -2,7 +2,7 @@ import type { TwinEvent } from './events.ts';
 import { limits, silence } from './limits.ts';
 import { isSeen, nothingSeen, withSeen } from './seen.ts';
 import type { Alert, DeviceState, PoorSignal, StreamState, Twin } from './state.ts';
-import { newDevice } from './state.ts';
+import { isAtRest, newDevice } from './state.ts';
 import { emptyTrend, withSample } from './trend.ts';
 import { graded, putHeld } from './values.ts';
 
@@ -147,7 +147,9 @@ function measured(twin: Twin, event: Event<'measured'>): Twin {
   next = { ...next, trends };
   if (history) return next;
   const slots = { ...next.slots };
-  for (const held of event.held) putHeld(slots, held);
+  let hasRoom = next.devices[event.device] !== undefined;
+  for (const held of event.held) if (!putHeld(slots, held)) hasRoom = false;
+  if (!hasRoom) next = { ...next, crowdedWallMs: wallMs };
   return { ...next, slots, ...timeAfter(next, event) };
 }
 
@@ -210,7 +212,20 @@ export function describedBy(
   return { kind: saysLess ? device.kind : care.deviceKind, streams };
 }
 
-function opened(twin: Twin, { care, wallMs }: Event<'epoch'>): Twin {
+/** Forgets a device and its values where a new one finds no place: the one that rests longest, else is silent longest. */
+function withRoomFor(twin: Twin, id: string, wallMs: number): Twin {
+  const all = Object.values(twin.devices);
+  if (twin.devices[id] !== undefined || all.length < limits.devices) return twin;
+  const byAge = all.toSorted((a, b) => a.heardWallMs - b.heardWallMs);
+  const gone = byAge.find(isAtRest) ?? byAge.find((device) => wallMs - device.heardWallMs >= silence.forgetMs);
+  if (gone === undefined) return { ...twin, crowdedWallMs: wallMs };
+  const { [gone.device]: _gone, ...devices } = twin.devices;
+  const slots = Object.fromEntries(Object.entries(twin.slots).filter(([, { shown }]) => shown.device !== gone.device));
+  return { ...twin, devices, slots };
+}
+
+function opened(before: Twin, { care, wallMs }: Event<'epoch'>): Twin {
+  const twin = withRoomFor(before, care.device, wallMs);
   return withDevice(twin, care.device, wallMs, (device) => {
     const described = describedBy(device, care, wallMs);
     if (device.eh === care.eh) return { ...device, ...described };

@@ -1,7 +1,8 @@
 /** Every bound of the twin service in one place, with its reason. */
 export const limits = {
-  /** Slots (code, device, kind) of one patient: four devices with ten values each, twice over. */
+  /** Slots (code, device, kind) of one patient: four devices with ten values each, twice over. One that expired makes room. */
   slots: 80,
+  /** One that rests or is silent for long makes room. */
   devices: 16,
   streamsPerDevice: 32,
   /** Kinds of refusal of one device that an alert can name at once. */
@@ -17,6 +18,7 @@ export const limits = {
   trends: 32,
   /** Samples of one minute that its median sees: 1 Hz twice over. */
   samplesPerMinute: 120,
+  /** Beyond them technical ones wait for their turn; physiological ones, one a rule, always open. */
   openAlerts: 64,
   /** Cleared alerts that stay visible; older ones are in the journal. */
   clearedAlerts: 50,
@@ -65,6 +67,8 @@ export const silence = {
   delayOverMs: 5000,
   /** A refusal alarm clears this long after the last refusal. */
   refusedHoldMs: 300_000,
+  /** After this a silent device may give its place to another: an epoch of the shipped profiles, so who comes back opens one. It is told for as long that one found no place. */
+  forgetMs: 3_600_000,
   /** A stream's frames are noted at most this often: the twin's journal need not hold every wave block. */
   noteMs: 4000,
 } as const;

@@ -152,6 +152,8 @@ export interface Twin {
   readonly open: readonly Alert[];
   readonly cleared: readonly Alert[];
   readonly alertCount: number;
+  /** Wall time when a device or value last found no room; a twin of an older journal has none. */
+  readonly crowdedWallMs?: number;
   readonly systemOff: readonly { readonly fromMs: number; readonly toMs: number }[];
 }
 

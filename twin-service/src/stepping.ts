@@ -16,7 +16,7 @@ export function emit(work: Work, event: TwinEvent): void {
 
 /** Opens an alert. Its id counts the patient's alerts: the same history names it alike, and it tells no rule to a caregiver. */
 export function raise(work: Work, alert: Omit<Alert, 'id' | 'state' | 'acknowledged' | 'clearedAtMs'>): void {
-  if (work.twin.open.length >= limits.openAlerts) return;
+  if (alert.priority === 'technical' && work.twin.open.length >= limits.openAlerts) return;
   const id = `${work.twin.patient}.a${work.twin.alertCount + 1}`;
   emit(work, { kind: 'raised', alert: { ...alert, id, state: 'active', acknowledged: null, clearedAtMs: null } });
 }

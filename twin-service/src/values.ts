@@ -2,7 +2,7 @@ import type { ScreeningReason } from '@pulseseal/protocol';
 import type { TwinEvent } from './events.ts';
 import { limits } from './limits.ts';
 import type { Held, Slot, Twin } from './state.ts';
-import { slotKey } from './vitals.ts';
+import { expiresAtMs, slotKey, takesPart } from './vitals.ts';
 
 type Graded = Extract<TwinEvent, { kind: 'graded' }>;
 
@@ -15,11 +15,11 @@ export function mayJudgeBy(doubt: ScreeningReason): boolean {
   return doubt === 'implausible' || doubt === 'out-of-range';
 }
 
-/** Puts a live value in its slot of `slots`. */
-export function putHeld(slots: Record<string, Slot>, held: Held): void {
+/** Puts a live value in its slot of `slots`; false when there is no room for it. */
+export function putHeld(slots: Record<string, Slot>, held: Held): boolean {
   const key = slotKey(held.code, held.device, held.charted);
   const slot = slots[key];
-  if (slot === undefined && Object.keys(slots).length >= limits.slots) return;
+  if (slot === undefined && Object.keys(slots).length >= limits.slots && !makeRoom(slots, held)) return false;
   const isNewest = slot === undefined || held.effectiveMs >= slot.shown.effectiveMs;
   const judged = mayJudge(held) && (slot?.scored == null || held.effectiveMs >= slot.scored.effectiveMs);
   const waits = held.grade === 'provisional' && held.doubt === null;
@@ -30,6 +30,20 @@ export function putHeld(slots: Record<string, Slot>, held: Held): void {
     sealed: isSealed ? newest(slot?.sealed ?? null, held) : (slot?.sealed ?? null),
     pending: waits ? [...(slot?.pending ?? []).slice(-(limits.pendingPerSlot - 1)), held] : (slot?.pending ?? []),
   };
+  return true;
+}
+
+/** Frees the oldest slot that counts no more; where all count, a value of a score goes before one of none. */
+function makeRoom(slots: Record<string, Slot>, held: Held): boolean {
+  let oldest: string | undefined;
+  for (const key in slots) {
+    const { shown } = slots[key]!;
+    const isFree = expiresAtMs(shown) < held.effectiveMs || (takesPart(held.code) && !takesPart(shown.code));
+    if (isFree && (oldest === undefined || shown.effectiveMs < slots[oldest]!.shown.effectiveMs)) oldest = key;
+  }
+  if (oldest === undefined) return false;
+  delete slots[oldest];
+  return true;
 }
 
 function newest(a: Held | null, b: Held): Held {

@@ -105,7 +105,7 @@ export function deviceWords(kind: string): string {
   return kind === 'unknown' ? 'device' : kind.replaceAll('-', ' ').replace(/^ecg\b/, 'ECG');
 }
 
-export type TechnicalCause = SilenceCause | 'refused' | 'no-signal';
+export type TechnicalCause = SilenceCause | 'refused' | 'no-signal' | 'no-room';
 
 export interface CauseDetail {
   readonly kind: string;
@@ -173,6 +173,12 @@ export function technicalWords(cause: TechnicalCause, detail: CauseDetail): { re
       return {
         reason: `${capital(device)} said that it is switched off; its signature for that has not come`,
         plain: `The ${device} seems to be switched off.`,
+      };
+    case 'no-room':
+      return {
+        reason:
+          'More devices or values than are kept for one patient: the newest are not watched. Switch off what is not used',
+        plain: 'There are more devices than can be watched.',
       };
     case 'refused':
       return {

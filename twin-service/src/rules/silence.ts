@@ -38,6 +38,10 @@ export function silenceConditions(twin: Twin, input: SilenceInput): TechnicalCon
   const gatewayForMs = edge === null ? 0 : wallMs - Math.max(edge.heardWallMs, ...heardMs);
   const way = isAwaited ? wayCondition(gatewayForMs, edge?.processorLagMs ?? 0) : undefined;
   if (way !== undefined) out.push(way);
+  const { crowdedWallMs } = twin;
+  if (crowdedWallMs !== undefined && wallMs - crowdedWallMs < silence.forgetMs) {
+    out.push(condition('no-room', null, 0));
+  }
   for (const device of watched) {
     const quietForMs = wallMs - device.heardWallMs;
     const isQuiet = quietForMs >= quietLimitMs(device);
@@ -57,7 +61,7 @@ function quietLimitMs(device: DeviceState): number {
   return Math.max(silence.minMs, silence.heartbeats * device.heartbeatMs);
 }
 
-const bareRules: ReadonlySet<TechnicalCause> = new Set(['unsealed', 'delayed', 'refused', 'no-signal']);
+const bareRules: ReadonlySet<TechnicalCause> = new Set(['unsealed', 'delayed', 'refused', 'no-signal', 'no-room']);
 
 function condition(
   cause: TechnicalCause,
@@ -75,11 +79,16 @@ function condition(
   return {
     rule: bareRules.has(cause) ? cause : `silence-${cause}`,
     device: device?.device ?? null,
-    cause: cause === 'refused' ? null : cause === 'no-signal' ? 'sensor-fault' : cause,
+    cause: shownCause(cause),
     reason: words.reason,
     plainReason: words.plain,
     parts,
   };
+}
+
+function shownCause(cause: TechnicalCause): SilenceCause | null {
+  if (cause === 'no-signal') return 'sensor-fault';
+  return cause === 'refused' || cause === 'no-room' ? null : cause;
 }
 
 function ofStreams(cause: TechnicalCause, device: DeviceState, forMs: number, streams: readonly StreamState[]) {
