@@ -14,5 +14,5 @@ export const ACT_WINDOW_MS = 10 * 60 * 1000;
 export const MAX_TENANT_BYTES = 64;
 /** The path between two trees of at most 2^53 leaves has at most 2 x 53 hashes (RFC 9162, section 2.1.4). */
 export const MAX_CONSISTENCY_HASHES = 106;
-/** Integers of the protocol (section 5). */
+/** Integers of the protocol (SPEC clause ENC-6). */
 export const MAX_UINT = Number.MAX_SAFE_INTEGER;

@@ -3,7 +3,7 @@ import type { Border } from './border.ts';
 import { sameBytes } from './received.ts';
 import type { ClientSession } from './state.ts';
 
-/** What a publish on this topic is, by the access list of section 12; undefined: not this identity's to publish. */
+/** What a publish on this topic is, by SPEC clauses TOPIC-1 to TOPIC-3; undefined: not this identity's to publish. */
 export type PublishRight =
   | { readonly kind: 'device'; readonly channel: 'o' | 'u' | 'c' }
   | { readonly kind: 'papers'; readonly device: string; readonly channel: 'e' | 'm' }

@@ -39,7 +39,7 @@ interface BeaconPorts {
 }
 
 const SUITES = [1, 2];
-/** How long a prekey stays after its beacon ended (protocol section 3). */
+/** How long a prekey stays after its beacon ended. */
 const PREKEY_GRACE_MS = 86_400_000;
 const LOOK_PERIOD_MS = 30_000;
 const nameOf = (serial: number) => `gateway.prekey.${serial}`;

@@ -109,7 +109,7 @@ export function createControl(ports: ControlPorts, start: number): ControlLink {
 
 /**
  * The epoch under whose keys a word about `epoch` goes: its own, or the newest accepted one where the device has lost
- * the epoch's keys itself, by a reboot or because it went over to bulk (section 8).
+ * the epoch's keys itself, by a reboot or because it went over to bulk.
  */
 function carrierOf(epoch: EpochState): EpochState | undefined {
   const newest = epoch.device.live.find((e) => e.isAccepted && e.dn !== undefined);
@@ -118,7 +118,7 @@ function carrierOf(epoch: EpochState): EpochState | undefined {
   return newest !== undefined && (newest.boot > epoch.boot || epoch.wentByBulk) ? newest : epoch;
 }
 
-/** At most 4,096 numbers in all (protocol section 5, `range`). */
+/** At most 4,096 numbers in all (SPEC clause ENC-9). */
 function boundRanges(ranges: readonly Range[]): Range[] {
   const out: Range[] = [];
   let left = MOST_COUNTED;
@@ -130,7 +130,7 @@ function boundRanges(ranges: readonly Range[]): Range[] {
   return out;
 }
 
-/** The err code that tells a device about a refusal (protocol section 12); everything else is malformed. */
+/** The err code that tells a device about a refusal (SPEC section 10); everything else is malformed. */
 const CODES: Partial<Record<RefusalName, ErrCode>> = {
   'unknown-epoch': ERR.unknownEpoch,
   'stale-counter': ERR.staleCounter,

@@ -152,7 +152,7 @@ function routesOf(open: Open, manifest: ManifestView): Map<number, readonly Reci
 
 /**
  * Reads an epoch back from the journal: keys by one HPKE open, received set and closes through the index. Of what the
- * disk has spoiled the opening is taken for one that never came, which makes the device send it again (section 12, err 2);
+ * disk has spoiled the opening is taken for one that never came (SPEC clause EPOCH-1), so the device sends it again;
  * wraps, repairs and frames are asked for.
  * @throws Refusal unknown-epoch
  */

@@ -8,7 +8,7 @@ import type { Feed, FeedChannel, FeedItem } from './ports.ts';
 import { sameBytes } from './received.ts';
 import type { EpochState, RecipientView } from './state.ts';
 
-/** Who gets what (protocol section 8, last lines of the exchange). Everything here is on disk already. */
+/** Who gets what. Everything here is on disk already. */
 export interface Forwarder {
   frame(epoch: EpochState, frame: Frame, position: Position, arrivedMs: number): void;
   /** endorse, beacon and manifest when new, then the opening without its tag. */

@@ -5,7 +5,7 @@ import { type Clock, type Logger, sleep } from '@pulseseal/runtime';
 import { sameBytes } from './received.ts';
 import type { ManifestView } from './state.ts';
 
-/** What the ledger says about a manifest. `unconfirmed`: it did not answer, which refuses nothing (section 8, check 8). */
+/** What the ledger says about a manifest. `unconfirmed`: it did not answer, which refuses nothing (SPEC clause EPOCH-5). */
 export type ManifestStanding =
   | { readonly kind: 'current' | 'grace' | 'unconfirmed' | 'unknown' }
   | { readonly kind: 'stale'; readonly version: number };

@@ -1,8 +1,8 @@
 /** Bounds that no operator changes, with their reason. */
 
-/** Protocol section 5: any message. */
+/** Any message (SPEC clause ENC-6). */
 export const MAX_MESSAGE_BYTES = 192 * 1024;
-/** Protocol section 12: content of a bulk. */
+/** Content of a bulk (SPEC clause ENC-6). */
 export const MAX_BULK_BYTES = 64 * 1024;
 /** CONNECT with the largest password (suite 2: two signatures and two keys, about 11 kB) and room for names. */
 export const MAX_CONNECT_BYTES = 16 * 1024;
@@ -12,19 +12,19 @@ export const MAX_PACKET_BYTES = MAX_MESSAGE_BYTES + 512;
 export const MAX_TOPIC_CHARACTERS = 64;
 /** SUBSCRIBE: a recipient with all patients of a large ward. */
 export const MAX_SUBSCRIPTIONS = 3_000;
-/** Protocol section 26: frames that wait for their open, a device. */
+/** Frames that wait for their open, a device. */
 export const MAX_EARLY_FRAMES = 64;
 /** What is full empties within a second or two: early frames, a disk's queue, the wait that a `rate` names. */
 export const RATE_WAIT_MS = 1_000;
-/** Epochs with keys in memory, a device (section 3). */
+/** Epochs with keys in memory, a device. */
 export const MAX_LIVE_EPOCHS = 2;
 /** Epochs of a device that come by bulk at a time: enough for one being read while another ends. */
 export const MAX_BULK_EPOCHS = 2;
-/** Incomplete segments of a device in memory (section 9). */
+/** Incomplete segments of a device in memory. */
 export const MAX_OPEN_SEGMENTS = 64;
 /** Frames known by their leaf alone that may still come late, an epoch: one segment's worth. */
 export const MAX_GONE_LEAVES = 4_096;
-/** Nacks of a segment before only reconnecting asks again (section 9). */
+/** Nacks of a segment before only reconnecting asks again. */
 export const MAX_NACKS = 10;
 /** A record that found the log full is tried again so much later: some of its group commits. */
 export const LOG_FULL_RETRY_MS = 100;
@@ -38,17 +38,17 @@ export const MAX_WAITING_VERIFICATIONS = 4_096;
 export const BLOCK_FRAMES = 256;
 /** An open row that so many commits brought nothing new goes out of memory: five to ten minutes, longer than any heartbeat. */
 export const IDLE_COMMITS = 300;
-/** `lost` answered a device, milliseconds apart (section 16). */
+/** `lost` answered a device, milliseconds apart. */
 export const LOST_PERIOD_MS = 60_000;
-/** Boot or epoch counters cannot exceed the integers of section 5. */
+/** Boot or epoch counters cannot exceed the integers of SPEC clause ENC-6. */
 export const MAX_COUNTER = 2 ** 53 - 1;
-/** Starts of a gateway: `n` = start x 2^32 + i must stay below 2^53 (section 12). */
+/** Starts of a gateway: `n` = start x 2^32 + i must stay below 2^53 (SPEC clause CTL-2). */
 export const MAX_STARTS = 2 ** 20 - 1;
 /** Devices kept in memory without a session before the least recent ones are dropped. */
 export const MAX_IDLE_DEVICES = 20_000;
-/** Prekeys kept (section 26). */
+/** Prekeys kept. */
 export const MAX_PREKEYS = 4;
-/** asks of a recipient: one a second and 4,096 frames a minute, a rid (section 25). */
+/** asks of a recipient: one a second and 4,096 frames a minute, a rid. */
 export const ASK_PERIOD_MS = 1_000;
 export const ASK_FRAMES_PER_MINUTE = 4_096;
 /** racks of a recipient to one device: one a heartbeat for each of its live epochs, and what waited on a bus. */

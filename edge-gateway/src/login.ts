@@ -9,7 +9,7 @@ import type { ClientSession } from './state.ts';
 import { createTurns } from './turns.ts';
 
 /**
- * Login (section 12), cheapest first: ban -> turn of its remote address -> limits of the address -> ceiling for all ->
+ * Login (SPEC clause TOPIC-4), cheapest first: ban -> turn of its remote address -> limits of the address -> ceiling for all ->
  * token's own words -> session's signature -> token's signature -> client id. Proves the identity key, bound to this TLS
  * session by its exporter. False logins cost their own address alone: its neighbours behind one router with it, nobody else.
  */

@@ -15,7 +15,7 @@ interface Page {
 export type Admission = 'new' | 'duplicate' | 'seq-conflict' | 'not-in-close' | 'count-exceeded';
 
 /**
- * The received numbers of an epoch with their leaves, from the low-water mark on (section 9, replay state).
+ * The received numbers of an epoch with their leaves, from the low-water mark on.
  * Pages of 32 frames: an idle device holds the frames of its open segment and nothing else.
  */
 export interface ReceivedSet {

@@ -152,6 +152,6 @@ export interface ClientSession extends Session {
   /** Times of the last refused publishes. */
   readonly refusedMs: number[];
   isPresent: boolean;
-  /** Its token was bound to the TLS session that ends here: the device counts PUBACKs (section 12). */
+  /** Its token was bound to the TLS session that ends here: the device counts PUBACKs (SPEC clause CTL-3). */
   readonly isDirect: boolean;
 }

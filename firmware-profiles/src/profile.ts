@@ -1,4 +1,4 @@
-/** Device class of the protocol, section 4: C1 microcontroller, C2 phone or hub, C3 bedside monitor. */
+/** Device class: C1 microcontroller, C2 phone or hub, C3 bedside monitor. */
 export type DeviceClass = 'C1' | 'C2' | 'C3';
 
 /** Decimal scale of an item: value = (integer + offset) x m x 10^e, exact in decimal. */

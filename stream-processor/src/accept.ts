@@ -56,8 +56,8 @@ export interface AcceptedEpoch {
 export type PrekeySeeds = (id: number) => Promise<Uint8Array | undefined>;
 
 /**
- * The recipient's checks of section 8, in order; the caller adds time bounds and the high-water mark, which need its
- * own state. `prekey` gives the seed of one of the recipient's own prekeys.
+ * The recipient's checks of an opening (SPEC section 7), in order; the caller adds time bounds and the high-water mark,
+ * which need its own state. `prekey` gives the seed of one of the recipient's own prekeys.
  * @throws Refusal by name
  */
 export async function acceptEpoch(

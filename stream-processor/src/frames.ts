@@ -8,7 +8,7 @@ import { limits } from './limits.ts';
 /** Whether a frame had its effect, waits, or was seen before. */
 export type FrameFate = 'opened' | 'held' | 'duplicate' | 'refused';
 
-/** Recipient path of section 9: header checks, AEAD, padding, then what it says. Published at once, in any order. */
+/** A frame at its recipient (SPEC section 4): header, AEAD, padding, then what it says. Published at once, in any order. */
 export function takeFrame(ctx: Context, epoch: Epoch, frame: Frame, arrivedMs: number, position: number): FrameFate {
   try {
     return acceptFrame(ctx, epoch, frame, arrivedMs, position);

@@ -20,7 +20,7 @@ export type Standing =
   /** The same pair under another open: two senders hold one key. */
   | { readonly kind: 'conflict'; readonly other: Uint8Array };
 
-/** Highest (boot, epoch) of each device and what was taken below it (protocol sections 8 and 15). Durable. */
+/** Highest (boot, epoch) of each device and what was taken below it (SPEC clause EPOCH-2). Durable. */
 export interface HighWater {
   standing(
     device: string,

@@ -10,7 +10,7 @@ export interface Received extends FeedTopic {
   readonly message: Message;
 }
 
-/** What may come on each channel (protocol section 25). */
+/** What may come on each channel (SPEC clause TOPIC-1). */
 const onStreams: ReadonlySet<string> = new Set([
   'frame',
   'opening',

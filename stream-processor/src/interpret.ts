@@ -77,7 +77,7 @@ function heartbeat(ctx: Context, epoch: Epoch, frame: Frame, payload: Uint8Array
   });
 }
 
-/** The counts inside the heartbeat show a dropped stream also to a reader of some scopes (protocol section 15). */
+/** The counts inside the heartbeat show a dropped stream also to a reader of some scopes (SPEC clause PAY-3). */
 function noteCounts(
   ctx: Context,
   epoch: Epoch,

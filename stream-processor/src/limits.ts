@@ -16,9 +16,9 @@ export const limits = {
   liveEpochs: 2,
   /** Recovered epochs come by bulk, one after another; their closes and receipts overlap a little. */
   historyEpochs: 4,
-  /** Segments of an epoch with state in memory, and how far a ratchet runs ahead of proof (protocol section 9). */
+  /** Segments of an epoch with state in memory, and how far a ratchet runs ahead of proof. */
   segments: 64,
-  /** Steps of one chain at most, when a close moves it (protocol section 9). */
+  /** Steps of one chain at most, when a close moves it. */
   chainSteps: 4_096,
   /** Segment keys held beside a chain for late frames: the window before and behind the newest segment. */
   segmentKeys: 128,
@@ -34,7 +34,7 @@ export const limits = {
   withoutCard: 1_024,
   /** Known missing numbers, an epoch. */
   missing: 4_096,
-  /** Epochs taken as history, a device (protocol section 26). */
+  /** Epochs taken as history, a device. */
   historyTaken: 10_000,
   /** Granted epochs that wait to be fetched: two years of one an hour, kept on disk. */
   waitingGrants: 17_568,
@@ -48,7 +48,7 @@ export const limits = {
   waitingTables: 2,
   /** Ranges of one ask or gap event. */
   ranges: 256,
-  /** Frames asked for in a minute, a recipient pseudonym (protocol section 25). */
+  /** Frames asked for in a minute, a recipient pseudonym. */
   askedFramesPerMinute: 4_096,
   /** Asks that wait for their second, a recipient pseudonym. */
   waitingAsks: 32,

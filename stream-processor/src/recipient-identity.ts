@@ -17,7 +17,7 @@ export interface Invitation {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
-/** Protocol section 3. */
+/** A week, and a day more for what was sealed before. */
 export const PREKEY_LIFE_MS = 7 * DAY_MS;
 export const PREKEY_GRACE_MS = DAY_MS;
 

@@ -14,9 +14,9 @@ export interface ProcessorSettings {
   readonly askAfterMs: number;
   /** A missing frame is told after this time, so that mere reordering is no gap. */
   readonly gapSettleMs: number;
-  /** Beyond the segment's own time, a close is overdue (protocol section 15). */
+  /** Beyond the segment's own time, a close is overdue. */
   readonly unsealedGraceMs: number;
-  /** Keys of a closed segment with missing frames (protocol section 3). */
+  /** Keys of a closed segment with missing frames. */
   readonly keysAfterCloseMs: number;
   readonly anchorPollMs: number;
   /** State is saved and the feed acknowledged at least this often. */

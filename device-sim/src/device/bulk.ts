@@ -128,7 +128,7 @@ export function createBulk(wall: Clock, hooks: BulkHooks): Bulk {
   };
 }
 
-/** In the order that section 8 wants: opening and keys, closes, frames. */
+/** In the order of SPEC clause EPOCH-9: opening and keys, closes, frames. */
 function* unitsOf(epoch: SpoolEpoch): Generator<Unit> {
   if (!epoch.accepted && epoch.open !== undefined) {
     const keys = epoch.keys === undefined ? [] : [epoch.keys];

@@ -36,7 +36,7 @@ export interface ClaimPorts {
   refused(reason: RefusalName): void;
 }
 
-/** The device's end of the local link (protocol.md section 7). */
+/** The device's end of the local link (SPEC clauses ENROL-1 and ENROL-2). */
 export interface ClaimDesk {
   attach(link: LocalLinkPort): void;
   /** To every agent that is there. */

@@ -63,7 +63,7 @@ export interface Device {
   account(): readonly DeviceEpochAccount[];
   /** Frames sealed or waiting that the gateway has not acknowledged. */
   readonly backlog: number;
-  /** Presses the reset button: owner, keys, manifest and spool are erased; the device stops (section 7, 5). */
+  /** Presses the reset button: owner, keys, manifest and spool are erased; the device stops. */
   reset(): void;
 }
 

@@ -28,7 +28,7 @@ import type { Random } from '@pulseseal/runtime';
 import { createHedge, type Hedge } from './hedge.ts';
 import { hex } from './trust.ts';
 
-/** Pads of heartbeats hide battery and counts (protocol.md section 13: padded to 16). */
+/** Pads of heartbeats hide battery and counts (padded to 16). */
 const heartbeatPadBytes = 16;
 
 export interface EpochPlan {

@@ -2,7 +2,7 @@ import { type CryptoProvider, erase } from '@pulseseal/crypto';
 import { hedged } from '@pulseseal/protocol';
 import type { Random } from '@pulseseal/runtime';
 
-/** Fresh secrets of one epoch that stay secret when the generator is stuck (protocol.md section 3). */
+/** Fresh secrets of one epoch that stay secret when the generator is stuck (SPEC clause KEY-1). */
 export interface Hedge {
   /** 32 bytes; `label` = scope number, "gw" or rid. */
   secret(label: number | string | Uint8Array): Uint8Array;

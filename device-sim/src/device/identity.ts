@@ -25,10 +25,10 @@ export interface FactoryIdentity {
   readonly claimSecret: Uint8Array;
 }
 
-/** Days a transport key lives (section 3), and how long before its end it is replaced. */
+/** Days a transport key lives, and how long before its end it is replaced. */
 const transportLifeMs = 30 * 86_400_000;
 const transportRenewMs = 86_400_000;
-/** Without TLS the token is bound by time alone (section 12), at most 10 min ahead: the middle lets a clock err either way. */
+/** Without TLS time alone binds the token, at most 10 min (SPEC clause TOPIC-4): the middle lets a clock err either way. */
 const tokenLifeMs = 300_000;
 
 /** An identity key with the topics that belong to it. */

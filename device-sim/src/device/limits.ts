@@ -1,14 +1,14 @@
-/** Bounds of a device, each with its reason. Where protocol.md fixes the number, the clause stands in brackets. */
+/** Bounds of a device, each with its reason. Where the SPEC fixes the number, its clause stands in brackets. */
 export const deviceLimits = {
-  /** Largest message on any link [5]. */
+  /** Largest message on any link [ENC-6]. */
   maxMessageBytes: 192 * 1024,
-  /** Content of one bulk message [8]; the envelope must fit in 64 kB too. */
+  /** Content of one bulk message [ENC-6]; the envelope must fit in 64 kB too. */
   maxBulkBytes: 60 * 1024,
   /** Bulk messages in flight: each is a large journal write at the gateway. */
   maxBulkInFlight: 2,
   /** Frames published and not yet answered: hides one round trip, bounds what a reconnect resends. */
   windowFrames: 16,
-  /** Of the window, what backlog may use while current frames wait: current first [9], backlog never starves. */
+  /** Of the window, what backlog may use while current frames wait: current first, backlog never starves. */
   windowBacklog: 4,
   /** A publish unanswered this long is sent again, same bytes. */
   publishTimeoutMs: 5_000,
@@ -19,33 +19,33 @@ export const deviceLimits = {
   maxPendingSamples: 16_384,
   /** Samples kept until the first `accept` of a boot, five minutes of a strap: `lost` is answered once a minute. */
   maxSalvageSamples: 1_024,
-  /** Forward limit on counters a gateway's resync may cause, over what the device remembers [16]. */
+  /** Forward limit on counters a gateway's resync may cause, over what the device remembers [TIME-4]. */
   resyncJump: 2 ** 20,
   /** Beacon serials may rise by this at once: a stolen gateway key must not burn the number range. */
   beaconSerialJump: 2 ** 20,
-  /** Frames of one epoch [5, 10]. */
+  /** Frames of one epoch [ENC-6]. */
   maxEpochFrames: 2 ** 24 - 1,
-  /** Items of one repair [5]. */
+  /** Items of one repair [ENC-6]. */
   maxRepairItems: 4_096,
-  /** A nack for the same thing is answered at most this often [9]. */
+  /** A nack for the same thing is answered at most this often. */
   nackIntervalMs: 4_500,
-  /** Forced new epochs (rekey, refused frame) at most one in this time, each [5, 12, 16]. */
+  /** Forced new epochs (rekey, refused frame) at most one in this time, each. */
   forcedEpochIntervalMs: 600_000,
   /** For clock steps so many in it: a step and its correction must not stop the stream, and nothing is sealed meanwhile. */
   clockStepsAtOnce: 3,
-  /** `lost` is sent at most this often [16]. */
+  /** `lost` is sent at most this often. */
   lostIntervalMs: 60_000,
-  /** Keys of the previous epoch are kept this long after the next `accept` [3]. */
+  /** Keys of the previous epoch are kept this long after the next `accept`. */
   previousEpochKeysMs: 600_000,
-  /** Beacon and manifest are verified at most this often per source when new [15]; the first three at once. */
+  /** Beacon and manifest are verified at most this often per source when new; the first three at once. */
   verifyIntervalMs: 60_000,
   verifyBurst: 3,
   /** `opening` unanswered this long is sent again, doubling to the second number. */
   openRetryMs: 3_000,
   openRetryMaxMs: 30_000,
-  /** Wall and monotonic clock apart by this: suspended, or a snapshot [15]. */
+  /** Wall and monotonic clock apart by this: suspended, or a snapshot [FRAME-7]. */
   suspendMs: 2_000,
-  /** Gateways of which the highest serial is kept [26]. */
+  /** Gateways of which the highest serial is kept. */
   maxGateways: 8,
   /** Epochs that may wait for bulk; older ones are given up, counted as dropped. */
   maxSpoolEpochs: 256,
@@ -57,7 +57,7 @@ export const deviceLimits = {
   maxAgentEpochs: 16,
   /** Acknowledgements are written down at most this often: a lost one costs a harmless resend. */
   ackFlushMs: 500,
-  /** Smallest limits of a beacon that a device obeys [5]. */
+  /** Smallest limits of a beacon that a device obeys. */
   minFrameBytes: 2_048,
   minSegmentFrames: 64,
   minSegmentMs: 10_000,

@@ -6,7 +6,7 @@ import type { SpoolEpoch } from './spool-epoch.ts';
 
 /**
  * The epochs whose link and ack keys are in RAM: the current one and the one before it, this one until ten minutes after the
- * next `accept` (protocol.md section 3). Whatever leaves is erased; the newest accepted epoch alone keeps K_pre until then.
+ * next `accept`. Whatever leaves is erased; the newest accepted epoch alone keeps K_pre until then.
  */
 export interface LinkedEpochs {
   readonly current: LinkedEpoch | undefined;

@@ -2,7 +2,7 @@ import type { Clock } from '@pulseseal/runtime';
 import type { LinkedEpoch } from './downlink.ts';
 
 /**
- * Whether the life-critical recipients listen (protocol.md section 15, item 5). A gateway that drops the data may still pass
+ * Whether the life-critical recipients listen (SPEC clause CTL-1). A gateway that drops the data may still pass
  * the racks: so only one counts that names a frame not older than the last one sealed an ack timeout ago.
  */
 export interface Listeners {

@@ -8,7 +8,7 @@ export interface Manufacturer {
   /** The key that agents check devcerts against. */
   readonly key: CoseKey;
   make(model: string, suite: 1 | 2): FactoryIdentity;
-  /** What the QR on the box holds (section 7). */
+  /** What the QR on the box holds. */
   qr(identity: FactoryIdentity): string;
 }
 
@@ -47,7 +47,7 @@ export function createManufacturer(
   };
 }
 
-/** Text of the QR on the box: `ps1:` + base64url(CBOR([AK thumbprint, claim secret, model])) (section 7). */
+/** Text of the QR on the box: `ps1:` + base64url(CBOR([AK thumbprint, claim secret, model])). */
 export function boxCode(identity: FactoryIdentity, crypto: CryptoProvider): string {
   const attestation = createMessageSigner(identity.attestationAlgorithm, identity.attestationSeed, crypto);
   const content = encodeItem([attestation.thumbprint, identity.claimSecret, identity.model]);

@@ -1,12 +1,12 @@
 import type { Flash } from './ports.ts';
 
-/** What a device never loses (protocol.md section 26): counters, keys, owner, manifest, beacon. */
+/** What a device never loses: counters, keys, owner, manifest, beacon. */
 export interface DeviceMemory {
   boot: number;
   epoch: number;
   /** H(last close) of the newest finished epoch; null before the first. */
   lastClose: Uint8Array | null;
-  /** Hedges the generator (section 3). */
+  /** Hedges the generator (SPEC clause KEY-1). */
   deviceSecret: Uint8Array;
   okSeed: Uint8Array | null;
   transport: { seed: Uint8Array; session: Uint8Array; untilMs: number } | null;

@@ -157,7 +157,7 @@ export function createSealer(
   };
 }
 
-/** One close over the leaves that the spool holds; also after a reboot, when no key is left (protocol.md section 8). */
+/** One close over the leaves that the spool holds; also after a reboot, when no key is left (SPEC clause FRAME-7). */
 export function signClose(
   epoch: SpoolEpoch,
   segment: SpoolSegment,

@@ -17,7 +17,7 @@ export interface DeviceSettings {
   readonly windowFrames: number;
   /** Where the device has its time from; 2 = phone. */
   readonly clockSource: ClockSource;
-  /** On loopback a PUBACK may count although the link has no TLS (protocol.md section 12). */
+  /** On loopback a PUBACK may count although the link has no TLS (SPEC clause CTL-3). */
   readonly trustLoopbackPuback: boolean;
   /** Puts all leaves into each close: for links without a return path. */
   readonly inlineLeaves: boolean;

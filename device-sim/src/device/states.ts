@@ -1,4 +1,4 @@
-/** Where a device stands (protocol.md section 8). */
+/** Where a device stands. */
 export type DeviceState =
   /** No owner, no manifest, or stopped. */
   | 'idle'

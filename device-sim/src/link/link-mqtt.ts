@@ -19,7 +19,7 @@ export interface MqttLinkSettings {
 /** Above what a broker needs when a whole ward dials at once after its restart: less would make it begin anew for ever. */
 const defaultConnectTimeoutMs = 30_000;
 
-/** The label of the token's TLS exporter value (protocol.md section 12). */
+/** The label of the token's TLS exporter value (SPEC clause TOPIC-4). */
 const exporterLabel = 'EXPORTER-ps1';
 
 /**

@@ -2,7 +2,7 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 import { deviceLimits } from '../device/limits.ts';
 import type { LocalLinkPort } from '../device/ports.ts';
 
-/** Messages with their length as 4 bytes big-endian before them (protocol.md section 7). */
+/** Messages with their length as 4 bytes big-endian before them (SPEC clause ENROL-1). */
 export function localLinkOverSocket(socket: Socket): LocalLinkPort {
   let handler: ((bytes: Uint8Array) => void) | undefined;
   let onClose = () => {};

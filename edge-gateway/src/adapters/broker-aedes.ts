@@ -22,7 +22,7 @@ export interface AedesBrokerSettings {
   readonly limits: Pick<GatewaySettings, 'maxConnections' | 'connectTimeoutMs' | 'keepaliveLimitS'>;
 }
 
-/** The only group: a client without ML-KEM-768 is refused (protocol section 11, every link). */
+/** The only group: a client without ML-KEM-768 is refused. */
 const GROUP = 'X25519MLKEM768';
 const EXPORTER_LABEL = 'EXPORTER-ps1';
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);

@@ -8,7 +8,7 @@ import type { ClientSession, EpochState } from '../state.ts';
 
 export interface RefusedMessage {
   readonly eh: Uint8Array;
-  /** The epoch whose own tag on the message was right: only then may an err 1 drop anything (section 12). */
+  /** The epoch whose own tag on the message was right: only then may an err 1 drop anything (SPEC section 10). */
   readonly authentic?: EpochState | undefined;
   readonly about?: Uint8Array | undefined;
   /** The frame's, or the segment's. */
@@ -16,7 +16,7 @@ export interface RefusedMessage {
   /** After a `rate`: when to come again. */
   readonly waitMs?: number | undefined;
   readonly meant?: Uint8Array | undefined;
-  /** An opening or its keys: a device that rebooted has no keys of older epochs, so only a hint reaches it (section 12). */
+  /** An opening or its keys: after a reboot a device has no keys of older epochs, so only a hint reaches it (SPEC section 10). */
   readonly isBeforeAccept?: boolean;
 }
 

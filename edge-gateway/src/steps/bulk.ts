@@ -27,7 +27,7 @@ import { receiveKeys } from './keys.ts';
 type Item = Opening | Keys | Signed<'close'> | Frame;
 
 /**
- * Bulk (mt 8, section 8): openings, keys, closes, frames of offline or older epochs, under the tag of the live one.
+ * Bulk (mt 8, SPEC clause EPOCH-9): openings, keys, closes, frames of offline or older epochs, under the tag of the live one.
  * Resolves when all of it is on disk; then each epoch's progress goes out. A message that is refused does not hold back
  * those behind it: the first refusal is thrown at the end.
  */
@@ -115,7 +115,7 @@ async function takeItem(border: Border, device: DeviceState, item: Item): Promis
   }
 }
 
-/** Checks 1 to 4, 7 and 8 of section 8; a smaller pair is right here, two opens of one pair never are. */
+/** Neither its beacon nor its order is checked: a smaller pair is right here, two opens of one pair never are. */
 async function openInBulk(border: Border, device: DeviceState, openBytes: Uint8Array): Promise<EpochState> {
   const { crypto, catalogue } = border;
   const signed = parseSigned(openBytes, 'open');

@@ -9,7 +9,7 @@ import type { EpochState, SegmentRecord } from '../state.ts';
 import { completeIfWhole, finishWithClose, leavesOfRoot, moveLowWater } from './segment.ts';
 
 /**
- * A close whose carrier was authentic (section 9): parse -> epoch -> scopes -> known? -> signature -> chain -> journal
+ * A close whose carrier was authentic (SPEC section 7): parse -> epoch -> scopes -> known? -> signature -> chain -> journal
  * -> evidence log -> root. Runs one at a time for a device. Resolves once it is on disk.
  */
 export async function receiveClose(border: Border, epoch: EpochState, message: Uint8Array): Promise<void> {
@@ -152,7 +152,7 @@ async function chainHeld(border: Border, epoch: EpochState): Promise<void> {
   }
 }
 
-/** Two different closes of one segment: both are kept, nobody is believed (section 9). */
+/** Two different closes of one segment: both are kept, nobody is believed (SPEC clause SEG-6). */
 async function keepDispute(
   border: Border,
   epoch: EpochState,

@@ -25,7 +25,7 @@ export type Done = (verdict: PublishVerdict) => void;
 const KIND_NAMES = ['card', 'data', 'heartbeat', 'urgent'] as const;
 
 /**
- * Channel `u`, the hot path (section 9): strict parse -> (dev, eh) -> HMAC -> received set -> journal + forward -> leaf.
+ * Channel `u`, the hot path: strict parse -> (dev, eh) -> HMAC -> received set -> journal + forward -> leaf.
  * No promise, no closure and no re-encoding per frame; the waiter is what the disk needs to answer.
  */
 export function receiveFrame(border: Border, session: ClientSession, bytes: Uint8Array, done: Done): void {
@@ -172,7 +172,7 @@ function waitForEpoch(border: Border, session: ClientSession, device: DeviceStat
   });
 }
 
-/** Keys stay until 10 min after the accept of a newer epoch, for the newest two (section 3). */
+/** Keys stay until 10 min after the accept of a newer epoch, for the newest two. */
 export function hasKeysStill(border: Border, device: DeviceState, epochId: number): boolean {
   const newest = border.catalogue.epochs(device.number, MAX_LIVE_EPOCHS + 2).filter((e) => !e.isBulk);
   const place = newest.findIndex((e) => e.id === epochId);

@@ -33,7 +33,7 @@ export function awaitKeys(border: Border, epoch: EpochState): void {
 }
 
 /**
- * Progress about what went by bulk lets the device forget opening and keys with the frames (section 12): while wraps are
+ * Progress about what went by bulk lets the device forget opening and keys with the frames (SPEC clause CTL-3): while wraps are
  * missing it is withheld, and they are asked for.
  */
 export function mustAwaitKeys(border: Border, epoch: EpochState): boolean {

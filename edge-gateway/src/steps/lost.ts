@@ -8,7 +8,7 @@ import { notEndorsed } from './not-endorsed.ts';
 
 const DAY_MS = 86_400_000;
 
-/** A device lost its counters (section 16): the last pair, signed, at most once a minute. */
+/** A device lost its counters: the last pair, signed, at most once a minute. */
 export function receiveLost(border: Border, session: ClientSession, nonce: Uint8Array, done: Done): void {
   const { device } = session;
   if (device === undefined) {

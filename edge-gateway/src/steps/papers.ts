@@ -24,7 +24,7 @@ export function receivePapers(
   );
 }
 
-/** An owner endorses a device's OK (section 7). The first owner stays: a transfer makes a new OK. */
+/** An owner endorses a device's OK (SPEC clause ENROL-4). The first owner stays: a transfer makes a new OK. */
 async function takeEndorsement(border: Border, session: ClientSession, name: string, bytes: Uint8Array): Promise<void> {
   const { crypto, wall } = border;
   const signed = parseSigned(bytes, 'endorse');

@@ -16,7 +16,7 @@ export function checkSegment(border: Border, epoch: EpochState, seq: number): vo
 }
 
 /**
- * Recomputes the root once every leaf of a logged segment is known (section 9): complete, or a mismatch that the
+ * Recomputes the root once every leaf of a logged segment is known: complete, or a mismatch that the
  * device's own leaves must settle, or disputed.
  */
 export function completeIfWhole(border: Border, epoch: EpochState, segment: SegmentRecord): boolean {
@@ -194,7 +194,7 @@ function isDue(segment: SegmentRecord, nowMs: number, periodMs: number): boolean
   return true;
 }
 
-/** After ten nacks only a new connection asks again (section 9). */
+/** After ten nacks only a new connection asks again. */
 export function allowNackAgain(epoch: EpochState): void {
   for (const segment of epoch.segments.values()) {
     segment.nacks = Math.min(segment.nacks, MAX_NACKS - 1);

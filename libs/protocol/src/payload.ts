@@ -4,7 +4,7 @@ import { LIMITS } from './limits.ts';
 import type { StreamClass } from './messages/bodies.ts';
 import { demand } from './refusal.ts';
 
-/** Payload model (SPEC section 19): what a frame says once it is open. */
+/** Payload model (SPEC section 9): what a frame says once it is open. */
 
 /** One channel of a stream: value = (integer + offset) x m x 10^e in MDC code and unit (IEEE 11073-10101). */
 export interface Item {

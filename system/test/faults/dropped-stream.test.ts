@@ -10,7 +10,7 @@ import { type Door, openDoor } from '../support/door.ts';
 import { eventually, rest, say, seededRun } from '../support/fault-run.ts';
 import { anyRecipient, createStrap, type Strap } from '../support/strap.ts';
 
-/** Protocol section 15: a dropped stream is noticed by a reader of one scope within three heartbeats of 5 s. */
+/** A dropped stream is noticed by a reader of one scope within three heartbeats of 5 s. */
 const LIMIT_MS = 15_000;
 const HEARTBEAT_MS = 5_000;
 const HEART_STREAM = 1;
