@@ -214,6 +214,23 @@ describe('the gateway process on a disk', () => {
     expect(verdict).toMatchObject({ doubled: 0, disorder: [], unsealed: [] });
   }, 120_000);
 
+  it('that flipped a byte of an opening lets the device send it again: nothing of its epoch is lost', async () => {
+    await begin();
+    await rest(1_500);
+    await ground.kill();
+    const before = await readJournal(ground.journalDir);
+    const { message } = before.opened.at(-1)!;
+    flip(message);
+    await ground.start();
+    await eventually('named', async () => (await ground.metric('edge_alarms_total', 'journal-damage')) > 0, 10_000);
+    await rest(3_000);
+    const verdict = await verdictAtEnd();
+    expect(verdict).toMatchObject(clean);
+    expect(verdict.acknowledged).toBe(verdict.sent);
+    const after = await readJournal(ground.journalDir);
+    expect(after.opened.filter((one) => Buffer.compare(one.message, message) === 0).length).toBe(1);
+  }, 120_000);
+
   function flip(raw: Uint8Array): void {
     for (const path of segments()) {
       const file = readFileSync(path);
