@@ -13,6 +13,7 @@ import type { Identity } from './identity.ts';
 import type { Alarm, Instruments } from './instruments.ts';
 import type { Journal } from './journal.ts';
 import type { LedgerView } from './ledger-view.ts';
+import type { PaperLimits } from './paper-limits.ts';
 import type { Broker } from './ports.ts';
 import type { Projection } from './projection.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -38,6 +39,7 @@ export interface Border {
   readonly broker: Broker;
   readonly sessions: Map<string, ClientSession>;
   readonly slowLane: Bucket;
+  readonly paperLimits: PaperLimits;
   readonly bans: Bans;
   readonly book: EdgeBook;
   /** Counted without a label lookup; given to the instruments once in a while. */

@@ -1,5 +1,5 @@
 import { type CryptoProvider, toHex } from '@pulseseal/crypto';
-import { deviceText, parseSigned, type Signed, shardOf } from '@pulseseal/protocol';
+import { deviceText, parseSigned, type Signed, shardOf, tp8 } from '@pulseseal/protocol';
 import { createSerial } from '@pulseseal/runtime';
 import type { Catalogue, DeviceRow } from './catalogue.ts';
 import { DeviceTopics } from './device-topics.ts';
@@ -67,8 +67,9 @@ export function createDevices(
     if (row.manifestAt !== undefined) {
       // One that the disk has spoiled is taken again when its owner publishes it.
       const record = await readUndamaged(journal, row.manifestAt);
-      if (record !== undefined) {
-        device.manifest = viewOf(parseSigned(record.message, 'manifest'), row.manifestAt, identity, crypto);
+      const manifest = record && parseSigned(record.message, 'manifest');
+      if (manifest !== undefined && isByOwner(device, manifest)) {
+        device.manifest = viewOf(manifest, row.manifestAt, identity, crypto);
         device.manifestAt = row.manifestAt;
       }
     }
@@ -158,11 +159,20 @@ function emptyDevice(number: number, thumbprint: Uint8Array, crypto: CryptoProvi
 }
 
 export function takeEndorse(device: DeviceState, endorse: Signed<'endorse'>, position: number): void {
+  const { issuer } = endorse.body;
+  if (device.owner !== undefined && !sameBytes(device.owner, issuer)) {
+    device.manifest = undefined;
+    device.manifestAt = undefined;
+  }
   // A copy: a view would keep the whole message, or the journal's page, in memory for each device.
-  device.owner = Uint8Array.from(endorse.body.issuer);
+  device.owner = Uint8Array.from(issuer);
   device.endorseAt = position;
   device.endorseUntilMs = endorse.body.expiresS * 1000;
 }
+
+/** Whether the owner whose endorsement stands signed it: the signature was checked when it came. */
+export const isByOwner = (device: DeviceState, manifest: Signed<'manifest'>): boolean =>
+  device.owner !== undefined && sameBytes(manifest.kid, tp8(device.owner));
 
 export function viewOf(
   manifest: Signed<'manifest'>,

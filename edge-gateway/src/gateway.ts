@@ -13,7 +13,7 @@ import { createBucket } from './buckets.ts';
 import { watchClock } from './clock-watch.ts';
 import { createControl } from './control.ts';
 import { createDeviceKeys } from './device-keys.ts';
-import { createDevices, viewOf } from './devices.ts';
+import { createDevices, isByOwner, viewOf } from './devices.ts';
 import { disputeEvidence } from './disputes.ts';
 import { createEdgeBook } from './edge-book.ts';
 import { findEpoch, loadEpoch, readRest } from './epochs.ts';
@@ -28,6 +28,7 @@ import { RECORD, uint64 } from './journal-record.ts';
 import { createLedgerView } from './ledger-view.ts';
 import { MAX_STARTS } from './limits.ts';
 import { createLogin } from './login.ts';
+import { createPaperLimits } from './paper-limits.ts';
 import type { BrokerAddress, BrokerHandlers, GatewayPorts, Session } from './ports.ts';
 import { createProjection } from './projection.ts';
 import { forwardAgain, forwardRest, replayJournal } from './recover.ts';
@@ -131,6 +132,7 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
       broker,
       sessions,
       slowLane: createBucket(settings.slowOpensPerS, settings.slowOpensBurst),
+      paperLimits: createPaperLimits(settings),
       bans: createBans(settings.banMs),
       counts: { frames: [0, 0, 0, 0] },
       book,
@@ -163,8 +165,10 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         if (device.manifest !== undefined && toHex(device.manifest.hash) === toHex(hash)) return device.manifest;
         const row = catalogue.manifest(hash);
         if (row === undefined || row.deviceNumber !== device.number) return undefined;
-        const { message } = await journal.read(row.position);
-        return viewOf(parseSigned(message, 'manifest'), row.position, identity, crypto);
+        const manifest = parseSigned((await journal.read(row.position)).message, 'manifest');
+        // Of an owner who had to give way: its readers are not this owner's.
+        if (!isByOwner(device, manifest)) return undefined;
+        return viewOf(manifest, row.position, identity, crypto);
       },
       async introduce(epoch, open, openBytes) {
         const isMended = projection.takeMended(epoch.id);

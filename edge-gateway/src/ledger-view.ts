@@ -1,5 +1,5 @@
 import { fromHex, toHex } from '@pulseseal/crypto';
-import { type Ledger, manifestRecord, parseFact, recipientRecord } from '@pulseseal/ledger';
+import { deviceRecord, type Ledger, manifestRecord, parseFact, recipientRecord } from '@pulseseal/ledger';
 import { type CoseKey, parseCoseKey } from '@pulseseal/protocol';
 import { type Clock, type Logger, sleep } from '@pulseseal/runtime';
 import { sameBytes } from './received.ts';
@@ -16,6 +16,10 @@ export interface LedgerView {
   /** Whether a newer version than this one is known. No call is made. */
   hasNewer(manifest: ManifestView): boolean;
   isRetired(pseudonym: string): boolean;
+  /** Whether this owner ever acted on the ledger; undefined: it is away. */
+  knowsOwner(owner: Uint8Array): Promise<boolean | undefined>;
+  /** Thumbprint of the owner who registered a pseudonym; null: nobody; undefined: the ledger is away. */
+  ownerOf(pseudonym: string): Promise<Uint8Array | null | undefined>;
   /** Identity key of a recipient pseudonym; undefined: not put, or the ledger is away. */
   recipientKey(rid: string): Promise<CoseKey | undefined>;
   start(listener: LedgerListener): void;
@@ -52,6 +56,8 @@ const pseudonymsOf = (ended: readonly string[]): string[] => ended.filter((name)
 const READ_TIMEOUT_MS = 1_500;
 const RETRY_MS = 2_000;
 const MOST_KNOWN = 100_000;
+/** An owner who was unknown a moment ago may have registered since. */
+const OWNER_LAG_MS = 5_000;
 
 /** @param ended what the ledger ended before this start: consents by `consentName`, retired pseudonyms. */
 export function createLedgerView(
@@ -64,6 +70,8 @@ export function createLedgerView(
   const known = new Map<string, Known>();
   const retired = new Set<string>(pseudonymsOf(ended));
   const keys = new Map<string, CoseKey>();
+  /** Until when the answer holds: who has acted once has done so for ever. */
+  const owners = new Map<string, { readonly isKnown: boolean; readonly untilMs: number }>();
   const stop = new AbortController();
   let isReachable = true;
 
@@ -151,6 +159,28 @@ export function createLedgerView(
     },
     hasNewer: (manifest) => (known.get(manifest.pseudonym)?.version ?? 0) > manifest.version,
     isRetired: (pseudonym) => retired.has(pseudonym),
+    async knowsOwner(owner) {
+      const name = toHex(owner);
+      const nowMs = wall.monotonicMs();
+      const found = owners.get(name);
+      if (found !== undefined && nowMs < found.untilMs) return found.isKnown;
+      try {
+        const isKnown = (await within(ledger.read('GetActCounter', [owner]))) !== undefined;
+        if (owners.size >= MOST_KNOWN) owners.clear();
+        owners.set(name, { isKnown, untilMs: isKnown ? Number.POSITIVE_INFINITY : nowMs + OWNER_LAG_MS });
+        return isKnown;
+      } catch {
+        return undefined;
+      }
+    },
+    async ownerOf(pseudonym) {
+      try {
+        const bytes = await within(ledger.read('GetDevice', [fromHex(pseudonym)]));
+        return bytes === undefined ? null : deviceRecord.parse(bytes).owner;
+      } catch {
+        return undefined;
+      }
+    },
     async recipientKey(rid) {
       const found = keys.get(rid);
       if (found !== undefined) return found;

@@ -56,6 +56,13 @@ export const RACKS_PER_S = 2;
 export const RACKS_BURST = 16;
 /** Pairs of recipient and device whose racks are counted, 100 B each; beyond it all begin anew. */
 export const MAX_RACK_RATES = 65_536;
+/** Endorsements and manifests of one owner: some devices, some changes of mind in an hour, not a loop. */
+export const PAPERS_BURST = 64;
+export const PAPERS_PER_S = 1 / 60;
+/** Owners whose papers are counted. */
+export const MAX_OWNERS = 10_000;
+/** An endorsement that was followed by nothing for so long gives way to another owner's. */
+export const UNUSED_ENDORSEMENT_MS = 600_000;
 /** Identities remembered as banned; the oldest is forgotten first. */
 export const MAX_BANS = 10_000;
 /** Remote addresses whose limits are remembered: half a megabyte; the ceilings for all hold beyond it. */

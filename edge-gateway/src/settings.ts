@@ -119,6 +119,21 @@ export const SETTINGS = {
     meaning: 'opens without a tag of the epoch before: about 10 % of a core',
   },
   slowOpensBurst: { unit: 'opens', value: 2_500, least: 1, most: 100_000, meaning: 'a ward that starts at once' },
+  newcomersPerHour: {
+    unit: '1/h',
+    value: 600,
+    least: 1,
+    most: 3_600_000,
+    meaning:
+      'endorsements and manifests, together, of owners whom the ledger does not know: each costs a signature check and stays on disk, at most 24 kB',
+  },
+  newcomersBurst: {
+    unit: 'papers',
+    value: 5_000,
+    least: 2,
+    most: 1_000_000,
+    meaning: 'a ward that is claimed while the ledger is away: two papers a device',
+  },
   framesPerS: { unit: '1/s', value: 2_000, least: 10, most: 1_000_000, meaning: 'publishes of one client' },
   framesBurst: {
     unit: 'frames',

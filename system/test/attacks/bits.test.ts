@@ -24,11 +24,13 @@ import { type RawCircle, type RawEpoch, rawEpoch } from '../../../edge-gateway/t
 import { createWorld, crypto, random, type World } from '../../../edge-gateway/test/world.ts';
 import { flips, volley } from '../support/volley.ts';
 
-// A device may open, and a reader say that it listens, twice a second: here thousands must come as far as their check.
+// A device, a reader and an owner may speak a few times: here thousands of messages must come as far as their check.
 vi.mock('../../../edge-gateway/src/limits.ts', async (original) => ({
   ...(await original<object>()),
   OPENS_BURST: 1e6,
   OPENS_PER_S: 1e6,
+  PAPERS_BURST: 1e6,
+  PAPERS_PER_S: 1e6,
   RACKS_BURST: 1e6,
   RACKS_PER_S: 1e6,
 }));
