@@ -1,5 +1,8 @@
 import { createNodeFileSystem, type FileSystem, type OpenFile } from '../src/mod.ts';
 
+/** For tests elsewhere whose log fails without a disk. */
+export { logFailure } from '../src/failures.ts';
+
 /** One operation on the disk, as it is about to happen. */
 export interface DiskOperation {
   readonly kind: 'write' | 'sync' | 'truncate' | 'syncFolder' | 'open' | 'remove';
