@@ -25,11 +25,7 @@ export function receivePapers(
   );
 }
 
-<<<<<<< Updated upstream
-/** An owner endorses a device's OK (SPEC clause ENROL-4). The first owner stays: a transfer makes a new OK. */
-=======
-/** An owner endorses a device's OK (section 7). Who was first stays, once the device or the ledger bears it out. */
->>>>>>> Stashed changes
+/** An owner endorses a device's OK (SPEC clause ENROL-4). Who was first stays, once the device or the ledger bears it out. */
 async function takeEndorsement(border: Border, session: ClientSession, name: string, bytes: Uint8Array): Promise<void> {
   const { crypto, wall } = border;
   const signed = parseSigned(bytes, 'endorse');
