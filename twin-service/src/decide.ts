@@ -1,5 +1,5 @@
 import type { CareEvent, Reading } from '@pulseseal/protocol';
-import { describedBy, isNoteDue, wasSeen } from './apply.ts';
+import { describedBy, isNoteDue, wasSeen } from './device.ts';
 import type { TwinCommand, TwinEvent } from './events.ts';
 import { limits } from './limits.ts';
 import { catchUp, clearing, raising } from './rules/physiology.ts';

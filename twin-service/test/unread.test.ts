@@ -90,6 +90,19 @@ describe('a card that is kept back', () => {
     expect(world.openTechnical()).toEqual([]);
   });
 
+  it('is waited for anew after the system was off', () => {
+    const world = createBedside();
+    world.epoch('strap', 'ecg-sensor', [noCard(1), noCard(2), ecg]);
+    blind(world, 10);
+    const fromMs = world.nowMs;
+    world.pass(3_600_000);
+    world.run({ kind: 'system-off', fromMs, toMs: world.nowMs, wallMs: world.nowMs });
+    blind(world, 12);
+    expect(world.openTechnical()).toEqual([]);
+    blind(world, 4);
+    expect(world.openTechnical()).toEqual(['silence-stream-missing']);
+  });
+
   it('is told of charted values, which no interval would miss', () => {
     const world = createBedside();
     world.hub();
