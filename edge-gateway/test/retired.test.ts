@@ -1,6 +1,6 @@
 import { ledgerCalls, signAct, submitCall } from '@pulseseal/ledger';
-import { CTL, encodeBulk, encodeLost, parseErr, parseSigned } from '@pulseseal/protocol';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CTL, encodeBulk, encodeLost, parseErr, parseSigned, signBody } from '@pulseseal/protocol';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TestClient } from './client.ts';
 import { type RawCircle, type RawEpoch, rawEpoch } from './raw-device.ts';
 import { createWorld, crypto, random, until, type World } from './world.ts';
@@ -8,10 +8,10 @@ import { createWorld, crypto, random, until, type World } from './world.ts';
 /** What its owner retires on the ledger is heard no more, whatever epoch it has. */
 describe('a retired device [EPOCH-1]', () => {
   let world: World;
-  beforeAll(async () => {
+  beforeEach(async () => {
     world = await createWorld({ settings: { refusalsPerWindow: 1_000 } });
   });
-  afterAll(() => world.end());
+  afterEach(() => world.end());
 
   let counter = 500;
   const retire = async (circle: RawCircle) => {
@@ -81,5 +81,35 @@ describe('a retired device [EPOCH-1]', () => {
     const back = await world.connect(circle.device);
     await refusedEverywhere(circle, back, epoch);
     expect(world.catalogue.device(circle.device.name)?.isRetired).toBe(true);
+  });
+
+  it('whose owner retired an earlier pseudonym alone goes on; what it sealed under that one is refused', async () => {
+    const circle = await world.circle();
+    const { topics } = circle.device;
+    const beacon = await world.beacon();
+    const offline = await rawEpoch(circle, { beacon, epoch: 1, isOffline: true }, crypto, random);
+    const { body } = parseSigned(circle.manifest, 'manifest');
+    const renamed = { ...body, pseudonym: random().slice(0, 16), version: 2 };
+    const manifest = signBody('manifest', renamed, circle.owner.signer);
+    const key = circle.owner.signer.key;
+    const register = ledgerCalls.registerDevice(renamed.pseudonym, key, random(), crypto);
+    const { ledgerId } = await world.ledger.identity();
+    const act = signAct(circle.owner.signer, ledgerId, register.fn, register.args, ++counter, Date.now());
+    await submitCall(world.ledger, register, act);
+    const agent = await world.connect(circle.owner);
+    expect(await agent.publish(topics.m, manifest)).toBe(true);
+    world.ledger.isAway = true;
+    const { client, epoch } = await world.live({ ...circle, manifest }, { beacon, epoch: 2 });
+    world.ledger.isAway = false;
+    await retire(circle);
+    const name = Buffer.from(body.pseudonym).toString('hex');
+    await until(() => world.catalogue.revokedConsents().includes(name));
+    const before = await world.refusals('revoked-device');
+    const bulk = encodeBulk([offline.opening, offline.keys]);
+    expect(await client.publish(topics.c, epoch.ctl(CTL.bulk, bulk), 1, 300)).toBe(false);
+    expect(await world.refusals('revoked-device')).toBeGreaterThan(before);
+    const stops = client.messages.filter(({ payload }) => epoch.read(payload).mt === CTL.err);
+    expect(stops.map(({ payload }) => epoch.read(payload).isAuthentic)).toEqual([false]);
+    expect(await client.publish(topics.u, epoch.frame().raw)).toBe(true);
   });
 });

@@ -1,10 +1,10 @@
-import { type ErrCode, ehOf, Refusal, type RefusalName } from '@pulseseal/protocol';
+import { ERR, type ErrCode, ehOf, Refusal, type RefusalName } from '@pulseseal/protocol';
 import { Failure } from '@pulseseal/runtime';
 import type { Border } from '../border.ts';
 import { errCodeOf } from '../control.ts';
 import { RATE_WAIT_MS } from '../limits.ts';
 import type { PublishVerdict } from '../ports.ts';
-import type { ClientSession, EpochState } from '../state.ts';
+import type { ClientSession, DeviceState, EpochState } from '../state.ts';
 
 export interface RefusedMessage {
   readonly eh: Uint8Array;
@@ -50,9 +50,7 @@ export function refused(
   const { device } = session;
   const code = errCodeOf(name);
   if (device !== undefined && border.broker.isConnected(device.name)) {
-    const under =
-      message.authentic ??
-      (HINTED.has(code) || message.isBeforeAccept === true ? undefined : device.live.find((e) => e.isAccepted));
+    const under = underOf(device, code, message);
     const number = name === 'rate' ? (message.waitMs ?? RATE_WAIT_MS) : message.number;
     border.control.err(device, {
       err: {
@@ -67,6 +65,15 @@ export function refused(
     });
   }
   return PASSING.has(name) ? 'drop' : judge(border, session);
+}
+
+/** Under whose keys the device hears of it; undefined: as a hint. */
+function underOf(device: DeviceState, code: ErrCode, message: RefusedMessage): EpochState | undefined {
+  // A device stops for good at it: not for an old manifest whose pseudonym alone was retired.
+  if (code === ERR.revokedDevice && !device.isRetired) return undefined;
+  if (message.authentic !== undefined) return message.authentic;
+  if (HINTED.has(code) || message.isBeforeAccept === true) return undefined;
+  return device.live.find((e) => e.isAccepted);
 }
 
 /** Three refused publishes in ten seconds close the connection; coming back is made to wait, longer each time. */
