@@ -158,7 +158,6 @@ export function createGateway(ports: GatewayPorts, given: Partial<GatewaySetting
         const meanwhile = findEpoch(device, eh);
         if (meanwhile !== undefined) return meanwhile;
         keepBulk(device, epoch);
-        if (epoch.segments.size > 0) border.incomplete(epoch);
         return epoch;
       },
       async manifestOf(device, hash) {

@@ -22,6 +22,8 @@ export async function receiveClose(border: Border, epoch: EpochState, message: U
   const known = knownClose(border, epoch, close.segment);
   if (known !== undefined && sameBytes(known.hash, hash)) {
     await awaitSynced(border);
+    // By bulk, of an epoch that was let go of: the device still owes it, so what it lacks is asked for again.
+    if (epoch.segments.size > 0) border.incomplete(epoch);
     // What its chain needed may have failed when it came first: nothing else would try that again.
     return chainHeld(border, epoch);
   }
