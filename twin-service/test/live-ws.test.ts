@@ -64,8 +64,10 @@ describe('a live socket', () => {
       const asked = new Promise((resolve) => good.once('ping', resolve));
       clock.advance(pingPeriodMs);
       await asked;
-      // The pong is on its way back.
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      // The answer to a ping of our own comes after the server has read our pong.
+      const read = new Promise((resolve) => good.once('pong', resolve));
+      good.ping();
+      await read;
     }
     await closed;
     await vi.waitFor(() => expect(clients.size).toBe(1));
