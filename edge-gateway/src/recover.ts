@@ -1,3 +1,4 @@
+import { toHex } from '@pulseseal/crypto';
 import { ehOf, openHash, parseFrame, parsePlain, parseSigned, Refusal } from '@pulseseal/protocol';
 import type { Border } from './border.ts';
 import type { CloseRow } from './catalogue.ts';
@@ -28,15 +29,16 @@ export async function forwardAgain(border: Border, from: number): Promise<number
   let count = 0;
   let heldBack = 0;
   let at = from;
-  /** Devices without their endorsement: each of their records would read it again. */
-  const unknown = new Set<number>();
+  /** Devices and epochs that cannot be read back: each of their frames would read what is spoiled, and say so, again. */
+  const spoiled = new Set<string>();
+  const isSpoiled = (record: JournalRecord) =>
+    spoiled.size > 0 && (spoiled.has(`${record.deviceNumber}`) || spoiled.has(epochKey(record) ?? ''));
   while (at < journal.endPosition) {
     const page = await journal.page(at);
     for (const { record, position } of page.records) {
       if (position < from) continue;
       count++;
-      const { deviceNumber } = record;
-      if (unknown.has(deviceNumber)) {
+      if (isSpoiled(record)) {
         heldBack++;
         continue;
       }
@@ -45,8 +47,10 @@ export async function forwardAgain(border: Border, from: number): Promise<number
       } catch (error) {
         if (!isDamage(error) && !(error instanceof Refusal)) throw error;
         heldBack++;
-        const name = border.catalogue.deviceByNumber(deviceNumber)?.name;
-        if (name !== undefined && border.devices.get(name) === undefined) unknown.add(deviceNumber);
+        const name = border.catalogue.deviceByNumber(record.deviceNumber)?.name;
+        const isLoaded = name === undefined || border.devices.get(name) !== undefined;
+        const key = isLoaded ? epochKey(record) : `${record.deviceNumber}`;
+        if (key !== undefined) spoiled.add(key);
       }
     }
     at = page.next;
@@ -56,6 +60,10 @@ export async function forwardAgain(border: Border, from: number): Promise<number
     border.logger.error({ heldBack }, 'records wait for others that the disk has spoiled: no recipient gets them yet');
   return count;
 }
+
+/** Frames are what there is plenty of; any other record is looked at by itself. */
+const epochKey = ({ kind, deviceNumber, message }: JournalRecord): string | undefined =>
+  kind === RECORD.frame ? `${deviceNumber}/${toHex(parseFrame(message).eh)}` : undefined;
 
 /** Gives the recipients what came of an epoch before its opening was sent again: until then nobody could route it. */
 export async function forwardRest(border: Border, epoch: EpochState): Promise<void> {
