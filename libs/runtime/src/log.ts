@@ -9,7 +9,10 @@ export interface Logger {
 
 /** JSON lines on standard error, level from `level` (pino's names). */
 export function createLogger(name: string, level = 'info'): Logger {
-  const log = pino({ name, level, base: { name } }, pino.destination({ fd: 2, sync: true }));
+  const destination = pino.destination({ fd: 2, sync: true });
+  // A terminal that is closed, a disk that is full: a word that cannot be written ends no service.
+  destination.on('error', () => {});
+  const log = pino({ name, level, base: { name } }, destination);
   return {
     info: (fields, text) => log.info(fields, text),
     warn: (fields, text) => log.warn(fields, text),

@@ -29,11 +29,11 @@ export async function startCommand(raw: RawStartOptions): Promise<number> {
     : plainLines((line) => process.stdout.write(line));
   const interrupt = Promise.withResolvers<'signal'>();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.resolve('signal'));
-  // A reader that has seen enough (`| head`) is as good as Ctrl-C.
-  process.stdout.removeAllListeners('error').on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
-    interrupt.resolve('signal');
+  // A reader that has seen enough (`| head`) and a terminal that is closed are as good as Ctrl-C; a full disk is not.
+  process.stdout.removeAllListeners('error').on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE' || code === 'EIO' || code === 'ERR_STREAM_DESTROYED') interrupt.resolve('signal');
   });
+  process.stderr.on('error', () => {});
 
   let system: System | undefined;
   const records = new Map<string, string>();

@@ -74,6 +74,7 @@ process.on('message', (message) => {
 // The supervisor decides when to stop: terminals and service managers signal the whole group at once, and the drain needs
 // every zone. `disconnect` tells that the supervisor is gone.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+process.stderr.on('error', () => {});
 process.on('disconnect', () => void stop());
 process.on('unhandledRejection', (error) => {
   tell({ kind: 'fatal', text: textOf(error) });

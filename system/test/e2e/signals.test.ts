@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -100,6 +100,38 @@ it('npm start drains when its reader has seen enough (`| head -1`), and lets go 
     for (const pid of await living([run.pid, ...below])) process.kill(pid, 'SIGKILL');
   }
 }, 100_000);
+
+const hasTerminal = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0;
+if (!hasTerminal)
+  console.warn('SKIPPED: closing the terminal of npm start, because `script` of util-linux is not on PATH');
+
+it.skipIf(!hasTerminal)(
+  'npm start drains when its terminal is gone and takes no word more',
+  async () => {
+    const data = join(scratch.dir, 'terminal');
+    const command = `npm start -- --patients 1 --data '${data}' --port-base ${await freePortBase()}`;
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], { cwd: root, stdio: ['pipe', 'pipe', 'ignore'] });
+    let below: readonly number[] = [];
+    try {
+      await new Promise<void>((resolve, reject) => {
+        let shown = '';
+        terminal.stdout.on('data', (chunk) => {
+          shown += String(chunk);
+          if (shown.includes('Ctrl-C')) resolve();
+        });
+        terminal.once('close', () => reject(new Error(shown)));
+      });
+      below = await descendants(terminal.pid!);
+      terminal.kill('SIGKILL');
+      // A run that ends out of order leaves the mark.
+      await vi.waitFor(() => expect(existsSync(join(data, 'running'))).toBe(false), 30_000);
+      await vi.waitFor(async () => expect(await living(below)).toEqual([]), 5_000);
+    } finally {
+      for (const pid of await living([terminal.pid!, ...below])) process.kill(pid, 'SIGKILL');
+    }
+  },
+  100_000,
+);
 
 it('has totals over both runs after kill -9 of everything', async () => {
   const args = ['--patients', '1', '--data', join(scratch.dir, 'killed'), '--port-base', String(await freePortBase())];
