@@ -109,6 +109,12 @@ describe('an answered technical alert', () => {
       open: [{ state: 'active', says: /\(mac-fail, root-mismatch\)/ }],
     },
     {
+      name: 'calls once for streams that fall silent one shortly after the other',
+      spells: [{ seconds: 30 }, { seconds: 6, says: ['oximetry'] }, { seconds: 60, says: [] }],
+      calls: ['silence-stream-missing'],
+      open: [{ state: 'active', says: /not its oximetry, steps for 15 s/ }],
+    },
+    {
       name: 'calls once while the same goes on',
       spells: [{ seconds: 30 }, { seconds: 600, says: ['oximetry'] }],
       calls: ['silence-stream-missing'],

@@ -136,9 +136,7 @@ function bodyConditions(twin: Twin, device: DeviceState, wallMs: number): Techni
 function heardConditions(twin: Twin, device: DeviceState, { wallMs, speed }: SilenceInput): TechnicalCondition[] {
   const out: TechnicalCondition[] = [];
   if (device.state === 'worn' || device.state === 'unknown') {
-    const missing = device.streams.filter(
-      (stream) => isMissing(stream, wallMs, speed) || isUnread(device, stream, wallMs),
-    );
+    const missing = missingStreams(twin, device, wallMs, speed);
     if (missing.length > 0) {
       const forMs = wallMs - Math.min(...missing.map((stream) => stream.unread?.sinceWallMs ?? stream.heardWallMs));
       out.push(ofStreams('stream-missing', device, forMs, missing));
@@ -154,21 +152,34 @@ function heardConditions(twin: Twin, device: DeviceState, { wallMs, speed }: Sil
   return out;
 }
 
+/** What is missing. Half the time is enough for what is missed with it or named already: one cause calls once. */
+function missingStreams(twin: Twin, device: DeviceState, wallMs: number, speed: number): readonly StreamState[] {
+  const isOut = (stream: StreamState, share: number) =>
+    isMissing(stream, share, wallMs, speed) || isUnread(device, stream, share, wallMs);
+  const told = twin.open.find(
+    (alert) => alert.rule === 'silence-stream-missing' && alert.device === device.device,
+  )?.parts;
+  const isTold = (stream: StreamState) => told?.includes(String(stream.stream)) === true;
+  const calls = device.streams.some((stream) => !isTold(stream) && isOut(stream, 1));
+  return device.streams.filter((stream) => isOut(stream, calls || isTold(stream) ? 0.5 : 1));
+}
+
 /** Charted and on-change streams are never due; a stream that is off the body or at fault has an alarm of its own. */
-function isMissing(stream: StreamState, wallMs: number, speed: number): boolean {
+function isMissing(stream: StreamState, share: number, wallMs: number, speed: number): boolean {
   if (stream.intervalMs === null || stream.charted || stream.paused || stream.badSinceWallMs !== null) return false;
   const wallIntervalMs = stream.intervalMs / Math.max(speed, 1);
-  return wallMs - stream.heardWallMs >= Math.max(silence.minMs, silence.streamIntervals * wallIntervalMs);
+  const limitMs = Math.max(silence.minMs, silence.streamIntervals * wallIntervalMs);
+  return wallMs - stream.heardWallMs >= share * limitMs;
 }
 
 /**
  * A stream sends, and the card without which nothing of it can be read does not come: the edge may keep it back. The
  * device's own heartbeats say whether it sends; where they are kept back as well, that stands for it.
  */
-function isUnread(device: DeviceState, stream: StreamState, wallMs: number): boolean {
+function isUnread(device: DeviceState, stream: StreamState, share: number, wallMs: number): boolean {
   if (stream.unread == null || stream.paused || stream.badSinceWallMs !== null) return false;
   const { sinceWallMs } = stream.unread;
-  if (sinceWallMs !== null && wallMs - sinceWallMs >= silence.minMs) return true;
+  if (sinceWallMs !== null && wallMs - sinceWallMs >= share * silence.minMs) return true;
   return wallMs - (device.beatWallMs ?? wallMs) >= quietLimitMs(device);
 }
 
