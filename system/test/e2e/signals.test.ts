@@ -61,7 +61,6 @@ describe('npm start, when it is ended', () => {
   it.concurrent.each([
     ['Ctrl-C in its terminal', 'SIGINT', 'group', 0],
     ['a service manager', 'SIGTERM', 'group', 0],
-    ['its terminal that is closed', 'SIGHUP', 'group', 'SIGHUP'],
     ['whoever started npm', 'SIGTERM', 'npm', 0],
     ['whoever hangs up on npm', 'SIGHUP', 'npm', 'SIGHUP'],
   ] as const)(
