@@ -25,7 +25,18 @@ export interface EpochClock {
 
 export function createEpochClock(wall: Clock, data: Clock): EpochClock {
   const gap = () => wall.nowMs() - wall.monotonicMs();
-  let gapMs = gap();
+  let plannedGapMs = gap();
+  let knownGapMs = plannedGapMs;
+  let offsetMs = data.nowMs() - data.monotonicMs();
+  /** Data time less monotonic data time. Read anew only after a step: the wall clock tells whole milliseconds. */
+  const offset = () => {
+    const gapMs = gap();
+    if (Math.abs(gapMs - knownGapMs) > deviceLimits.wallJitterMs) {
+      knownGapMs = gapMs;
+      offsetMs = data.nowMs() - data.monotonicMs();
+    }
+    return offsetMs;
+  };
   let zeroMs = data.monotonicMs();
   let lastDt = 0;
   const dtOf = (stampMs: number) => {
@@ -34,14 +45,13 @@ export function createEpochClock(wall: Clock, data: Clock): EpochClock {
     return dt;
   };
   return {
-    stamp: (atMs) => data.monotonicMs() + (atMs === undefined ? 0 : atMs - data.nowMs()),
+    stamp: (atMs) => (atMs === undefined ? data.monotonicMs() : atMs - offset()),
     ageMs: (stampMs) => data.monotonicMs() - stampMs,
     start(waiting) {
-      const [nowMs, monotonicMs] = [data.nowMs(), data.monotonicMs()];
-      const t0Ms = Math.floor(nowMs - (monotonicMs - Math.min(monotonicMs, ...waiting)));
-      zeroMs = monotonicMs - (nowMs - t0Ms);
+      const t0Ms = Math.floor(offset() + Math.min(data.monotonicMs(), ...waiting));
+      zeroMs = t0Ms - offsetMs;
       lastDt = 0;
-      gapMs = gap();
+      plannedGapMs = gap();
       return t0Ms;
     },
     dtOf,
@@ -49,6 +59,6 @@ export function createEpochClock(wall: Clock, data: Clock): EpochClock {
       dtOf(data.monotonicMs());
       return lastDt;
     },
-    hasParted: () => Math.abs(gap() - gapMs) > deviceLimits.suspendMs,
+    hasParted: () => Math.abs(gap() - plannedGapMs) > deviceLimits.suspendMs,
   };
 }

@@ -43,6 +43,8 @@ export const deviceLimits = {
   /** `opening` unanswered this long is sent again, doubling to the second number. */
   openRetryMs: 3_000,
   openRetryMaxMs: 30_000,
+  /** By so much wall and monotonic clock differ from reading to reading, and drift in minutes: no step. */
+  wallJitterMs: 5,
   /** Wall and monotonic clock apart by this: suspended, or a snapshot [FRAME-7]. */
   suspendMs: 2_000,
   /** Gateways of which the highest serial is kept. */
