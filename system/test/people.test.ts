@@ -49,8 +49,8 @@ describe('the people of a replay', () => {
 
   it('of a folder of which nothing can be read are refused at once, with the reasons', async () => {
     const dir = folder('broken', { ...short, 'empty.csv': '', 'notes.txt': 'x' });
-    for (const task of [checkReplay(dir, choice), gatherPeople({ replay: dir, ...choice })]) {
-      const error = await task.then(
+    for (const task of [() => checkReplay(dir, choice), () => gatherPeople({ replay: dir, ...choice })]) {
+      const error = await task().then(
         () => undefined,
         (thrown: unknown) => thrown,
       );
