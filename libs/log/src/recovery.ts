@@ -69,6 +69,13 @@ async function recoverSegment(
   const size = await file.size();
   const syncedOffset = mark === undefined ? 0 : mark.end - base;
   const found = size < SEGMENT_HEADER_BYTES ? undefined : await readSegmentHeader(file, base, seal);
+  /** A segment whose first batch never came to its sync. */
+  const dropTorn = async (): Promise<Recovered> => {
+    await fs.remove(segmentPath(dir, base));
+    await fs.syncFolder(dir);
+    const report = { ...nothingFound, cutBytes: size, cutAt: base };
+    return { bases: bases.slice(0, -1), end: base, active: undefined, report };
+  };
   if (found === undefined) {
     if (syncedOffset > 0) {
       // It was readable once. Keep the file for whoever repairs it, and go on behind it.
@@ -76,14 +83,7 @@ async function recoverSegment(
       const damaged: Damage[] = [{ position: base, reason: 'segment-header' }];
       return { bases, end, active: undefined, report: { ...nothingFound, damaged } };
     }
-    await fs.remove(segmentPath(dir, base));
-    await fs.syncFolder(dir);
-    return {
-      bases: bases.slice(0, -1),
-      end: base,
-      active: undefined,
-      report: { ...nothingFound, cutBytes: size, cutAt: base },
-    };
+    return dropTorn();
   }
   const seed = segmentSeed(found.header.salt);
   const segment = { base, file, seed, seal: found.seal, hasDamagedHeader: found.isDamaged };
@@ -95,6 +95,8 @@ async function recoverSegment(
     maxBytes: Number.POSITIVE_INFINITY,
     chunkBytes: SCAN_CHUNK_BYTES,
   });
+  // One copy of the header came to the disk, the other one and all behind it did not.
+  if (found.isDamaged && syncedOffset <= 0 && scan.records === 0) return dropTorn();
   // Behind the last intact record nothing is valid: a write that never came to its sync.
   const damaged = scan.damaged.filter((d) => d.position < base + scan.validEnd);
   if (found.isDamaged) damaged.unshift({ position: base, reason: 'segment-header-copy' });

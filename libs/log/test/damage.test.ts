@@ -108,6 +108,39 @@ describe('a torn tail', () => {
   });
 });
 
+describe('a segment whose first write was torn', () => {
+  it('is dropped at whatever byte the write ended, zeros behind it or not, and nothing of it is called damage', async () => {
+    const settings = { dir: folder.dir, segmentBytes: 300, maxRecordBytes: 150 };
+    const log = await openLog(settings);
+    await log.append(numbered(0, 150));
+    await log.close();
+    const mark = await readFile(join(folder.dir, 'synced'));
+    const longer = await openLog(settings);
+    const begun = longer.endPosition;
+    await longer.append(numbered(1, 150));
+    await longer.close();
+    const path = join(folder.dir, `${String(begun).padStart(16, '0')}.seg`);
+    const whole = await readFile(path);
+    for (let written = 0; written < whole.length; written++) {
+      for (const size of [written, whole.length]) {
+        const torn = Buffer.alloc(size);
+        whole.copy(torn, 0, 0, written);
+        // Zeros at its end are what it would be whole.
+        if (torn.equals(whole)) continue;
+        await writeFile(path, torn);
+        await writeFile(join(folder.dir, 'synced'), mark);
+        const again = await openLog(settings);
+        expect(again.recovery.damaged, `${written} of ${size}`).toEqual([]);
+        expect(again.recovery.cutBytes).toBeGreaterThanOrEqual(Math.max(0, size - 96));
+        expect(again.endPosition).toBeGreaterThanOrEqual(begun);
+        const all = await readAll(again);
+        expect([numbers(all.records), all.damaged], `${written} of ${size}`).toEqual([[0], []]);
+        await again.close();
+      }
+    }
+  });
+});
+
 describe('a flipped bit', () => {
   it('at any place is named with its position, and costs its own record only', async () => {
     const log = await openLog({ dir: folder.dir });
