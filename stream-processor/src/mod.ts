@@ -19,6 +19,7 @@ export type {
   ToEdge,
 } from './ports.ts';
 export { createStreamProcessor, type StreamProcessor } from './processor.ts';
+export { createRangeSet, type RangeSet } from './ranges.ts';
 export {
   type Invitation,
   loadRecipientIdentity,

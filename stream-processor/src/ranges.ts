@@ -8,6 +8,8 @@ export interface RangeSet {
   readonly size: number;
   countBetween(from: number, to: number): number;
   pairs(): readonly (readonly [first: number, last: number])[];
+  /** Forgets the lowest range, to bound how many there are. */
+  dropLowest(): void;
 }
 
 export function createRangeSet(initial: readonly (readonly [first: number, last: number])[] = []): RangeSet {
@@ -61,6 +63,10 @@ export function createRangeSet(initial: readonly (readonly [first: number, last:
       return count;
     },
     pairs: () => ranges,
+    dropLowest() {
+      const lowest = ranges.shift();
+      if (lowest !== undefined) size -= lowest[1] - lowest[0] + 1;
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { processorLimits, type StateStore } from '@pulseseal/stream-processor';
+import { createRangeSet, processorLimits, type RangeSet, type StateStore } from '@pulseseal/stream-processor';
 
 /** Bounds with their reasons. */
 const LIMITS = {
@@ -29,26 +29,32 @@ export async function openSeenFrames(
   return Object.assign(seen, { keep: () => state.save(name, new TextEncoder().encode(seen.save())) });
 }
 
-type Pair = [first: number, last: number];
-type Saved = readonly [count: number, devices: readonly (readonly [string, readonly (readonly [string, Pair[]])[]])[]];
+type Pairs = ReturnType<RangeSet['pairs']>;
+type Saved = readonly [count: number, devices: readonly (readonly [string, readonly (readonly [string, Pairs])[]])[]];
 
 export function createSeenFrames(saved = '[0,[]]'): SeenFrames {
   const [known, devices] = JSON.parse(saved) as Saved;
-  const byDevice = new Map(devices.map(([device, epochs]) => [device, new Map(epochs)]));
+  const byDevice = new Map(
+    devices.map(([device, epochs]) => [device, new Map(epochs.map(([eh, pairs]) => [eh, createRangeSet(pairs)]))]),
+  );
   let count = known;
   return {
     note(device, eh, seq) {
-      const epochs = entry(byDevice, device, () => new Map<string, Pair[]>(), LIMITS.devices);
-      const ranges = entry(epochs, eh, () => [], LIMITS.epochs);
-      if (!add(ranges, seq)) return false;
-      if (ranges.length > LIMITS.ranges) ranges.shift();
+      const epochs = entry(byDevice, device, () => new Map<string, RangeSet>(), LIMITS.devices);
+      const ranges = entry(epochs, eh, createRangeSet, LIMITS.epochs);
+      if (!ranges.add(seq)) return false;
+      if (ranges.pairs().length > LIMITS.ranges) ranges.dropLowest();
       count++;
       return true;
     },
     get count() {
       return count;
     },
-    save: () => JSON.stringify([count, [...byDevice].map(([device, epochs]) => [device, [...epochs]])]),
+    save() {
+      const epochsOf = (epochs: ReadonlyMap<string, RangeSet>) =>
+        [...epochs].map(([eh, ranges]) => [eh, ranges.pairs()]);
+      return JSON.stringify([count, [...byDevice].map(([device, epochs]) => [device, epochsOf(epochs)])]);
+    },
   };
 }
 
@@ -60,21 +66,4 @@ function entry<Value>(map: Map<string, Value>, name: string, make: () => Value, 
   map.set(name, made);
   if (map.size > most) map.delete(map.keys().next().value!);
   return made;
-}
-
-/** Into ascending disjoint ranges, looked through from the end: frames come nearly in order. False: it was there. */
-function add(ranges: Pair[], seq: number): boolean {
-  let at = ranges.length - 1;
-  while (at >= 0 && ranges[at]![0] > seq) at--;
-  const [before, after] = [ranges[at], ranges[at + 1]];
-  if (before !== undefined && before[1] >= seq) return false;
-  const joinsBefore = before !== undefined && before[1] === seq - 1;
-  const joinsAfter = after !== undefined && after[0] === seq + 1;
-  if (joinsBefore && joinsAfter) {
-    before[1] = after[1];
-    ranges.splice(at + 1, 1);
-  } else if (joinsBefore) before[1] = seq;
-  else if (joinsAfter) after[0] = seq;
-  else ranges.splice(at + 1, 0, [seq, seq]);
-  return true;
 }
